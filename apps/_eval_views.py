@@ -1,0 +1,226 @@
+"""What `n2n-eval` measures: every method on every pair of every scene, as a generator of views.
+
+Every method gets the same samples, those of A and B together: the noisy picture and the peers take the mean of both
+halves, ours denoises each half and averages (which beats denoising the mean). Times are of the whole call, from a
+`Pair` in memory to a picture in memory, the median of several calls: from the second on, filters and caches are warm.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from apps._peers import OidnPeer
+from denoiser import metrics
+from denoiser.infer import denoise_pair
+from denoiser.model import Model
+from renderer_bridge.errors import DatasetError, N2NError
+from renderer_bridge.exr_frame import read_frame
+from renderer_bridge.frame import Image, Pair
+from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair
+
+Method = Callable[[Pair], Image]
+"""Both halves in, linear radiance (H, W, 3) out."""
+
+NOISY = "noisy"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A folder of pairs with references, under a name that no other scene of the report has."""
+
+    name: str
+    folder: Path
+    pairs: tuple[PairPaths, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: one method on one pair. `spp` counts both halves, None where the files do not say."""
+
+    scene: str
+    pair: str
+    spp: int | None
+    method: str
+    scores: metrics.Scores
+    seconds: float
+
+
+@dataclass(frozen=True)
+class View:
+    """One pair, denoised by every method: the reference, the pictures by method, their results in the same order."""
+
+    scene: str
+    pair: str
+    reference: Image
+    pictures: dict[str, Image]
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be measured, and why, in one sentence that names the file."""
+
+    message: str
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scenes: a folder of pairs, or a folder of such folders
+
+
+def find_scenes(folders: Sequence[Path]) -> tuple[list[Scene], list[Failure]]:
+    """The scenes in these folders, in the order given, and a failure for each folder that cannot be used."""
+    found: list[tuple[Path, tuple[PairPaths, ...]]] = []
+    failures = []
+    for folder in [candidate for given in folders for candidate in _candidates(given)]:
+        try:
+            found.append((folder, tuple(list_pairs(folder))))
+        except DatasetError as error:
+            failures.append(Failure(str(error)))
+    names = _names([folder for folder, _ in found])
+    return [Scene(name, folder, pairs) for name, (folder, pairs) in zip(names, found, strict=True)], failures
+
+
+def _candidates(folder: Path) -> list[Path]:
+    """The folder itself and those in it that hold a half of a pair; the folder itself where none does."""
+    children = sorted(child for child in folder.iterdir() if child.is_dir()) if folder.is_dir() else []
+    return [candidate for candidate in [folder, *children] if any(candidate.glob("*.[ab].exr"))] or [folder]
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Folder names; where two are equal, the later ones get a number."""
+    names: list[str] = []
+    for folder in folders:
+        plain = folder.resolve().name or "scene"
+        tries = (plain, *(f"{plain}-{number}" for number in range(2, len(folders) + 2)))
+        names.append(next(name for name in tries if name not in names))
+    return names
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Methods
+
+
+def noisy_mean(pair: Pair) -> Image:
+    """The mean of both halves: what the renderer alone gives for these samples."""
+    return 0.5 * (pair.a.color + pair.b.color)
+
+
+def ours(model: Model) -> Method:
+    """Our network on each half, then the mean."""
+    return partial(_denoise_halves, model)
+
+
+def peer(oidn: OidnPeer) -> Method:
+    """Open Image Denoise on the mean of both halves, layer by layer."""
+    return partial(_denoise_mean, oidn)
+
+
+def _denoise_halves(model: Model, pair: Pair) -> Image:
+    return denoise_pair(model, pair).color
+
+
+def _denoise_mean(oidn: OidnPeer, pair: Pair) -> Image:
+    albedo, normal = _mean(pair.a.albedo, pair.b.albedo), _mean(pair.a.normal, pair.b.normal)
+    return oidn.denoise(noisy_mean(pair), albedo, normal)
+
+
+def _mean(a: Image | None, b: Image | None) -> Image | None:
+    return None if a is None or b is None else 0.5 * (a + b)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Measuring
+
+
+def evaluate(scenes: Sequence[Scene], methods: Mapping[str, Method], repeats: int = 3) -> Iterator[View | Failure]:
+    """Denoise every pair by every method and measure it: a `View` for each pair, a `Failure` for what could not be.
+
+    `methods` by the name they have in the table; `repeats` is how often each is called for its median time. Nothing is
+    kept between views. Stop by ceasing to iterate.
+    """
+    for scene in scenes:
+        for paths in scene.pairs:
+            try:
+                yield from _evaluate_pair(scene.name, paths, methods, repeats)
+            except N2NError as error:
+                yield Failure(str(error))
+
+
+def _evaluate_pair(
+    scene: str, paths: PairPaths, methods: Mapping[str, Method], repeats: int
+) -> Iterator[View | Failure]:
+    if paths.reference is None:
+        raise DatasetError(f"{paths.a}: has no reference; {paths.name}.ref.exr or reference.exr beside it is needed")
+    pair, _ = read_pair(paths, reference=True)
+    assert pair.reference is not None
+    reference_mse = _reference_mse(paths.reference)
+    spp = None if pair.a.spp is None else 2 * pair.a.spp
+    pictures, results = {}, []
+    for name, method in methods.items():
+        try:
+            picture, seconds = _timed(method, pair, repeats)
+            scores = metrics.measure(picture, pair.reference, reference_mse)
+        except (N2NError, ValueError) as error:
+            yield Failure(f"{paths.a}, {name}: {error}")
+            continue
+        pictures[name] = picture
+        results.append(Result(scene, paths.name, spp, name, scores, seconds))
+    if results:
+        yield View(scene, paths.name, pair.reference, pictures, tuple(results))
+
+
+def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Image, float]:
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        picture = method(pair)
+        seconds.append(time.perf_counter() - start)
+    return picture, statistics.median(seconds)
+
+
+def _reference_mse(reference: Path) -> float | None:
+    """The reference's own squared error, where the two halves it was averaged from lie beside it."""
+    halves = [_half(reference, half) for half in "ab"]
+    if not all(half.is_file() for half in halves):
+        return None
+    a, b = (read_frame(half)[0].color for half in halves)
+    return metrics.reference_noise(a, b)
+
+
+def _half(reference: Path, half: str) -> Path:
+    return reference.with_name(f"{reference.stem}.{half}{reference.suffix}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Summary
+
+
+def mean_psnr(results: Sequence[Result]) -> dict[tuple[str, str], float]:
+    """Mean PSNR in dB over a scene's pairs, by (scene, method); scene "" is the mean over the pairs of all scenes."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for result in results:
+        for scene in (result.scene, ""):
+            values.setdefault((scene, result.method), []).append(result.scores.psnr)
+    return {key: statistics.fmean(psnr) for key, psnr in values.items()}
+
+
+def gains(results: Sequence[Result], mine: Sequence[str], peers: Sequence[str]) -> dict[tuple[str, str, str], float]:
+    """Mean over a scene's pairs of PSNR(ours) - PSNR(peer), in dB, by (scene, ours, peer); scene "" is the mean of all.
+
+    Only pairs count that both could denoise.
+    """
+    psnr = {(r.scene, r.pair, r.method): r.scores.psnr for r in results}
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for scene, pair in dict.fromkeys((r.scene, r.pair) for r in results):
+        for one, other in itertools.product(mine, peers):
+            if (scene, pair, one) in psnr and (scene, pair, other) in psnr:
+                difference = psnr[scene, pair, one] - psnr[scene, pair, other]
+                values.setdefault((scene, one, other), []).append(difference)
+                values.setdefault(("", one, other), []).append(difference)
+    return {key: statistics.fmean(differences) for key, differences in values.items()}

@@ -1,0 +1,112 @@
+"""Random training crops from noisy pairs: a pure function of (seed, rank, step).
+
+Source: Lehtinen et al. 2018, section 3.3: input and target are two independent renders of one view.
+
+How normals are augmented. Turning or mirroring the whole world, camera and lights included, by an orthogonal matrix M
+leaves every radiance as it was and takes each world-space normal n to M n. Mirroring or transposing a *picture* shows
+what the camera would see of a world mirrored about a plane through the camera, so normals should be multiplied by that
+reflection, which depends on the camera. We need not know it: each crop gets one uniformly random orthogonal matrix
+(rotation or reflection), the same for every pixel, and a reflection followed by a uniformly random orthogonal matrix is
+again a uniformly random orthogonal matrix. Flips, transposes and the world's orientation are all covered, and the
+network cannot learn which way is up in one scene.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from denoiser.pair_cache import CachedView, open_array
+from denoiser.transforms import PAPER_LAYERS, to_nchw
+from renderer_bridge.frame import Image
+
+OPEN_MAPS = 256
+"""Memory maps kept open; each holds a file descriptor, and processes often may hold 1024."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Which random changes a crop undergoes; each leaves a noisy pair a noisy pair.
+
+    `flip`: one of the 8 flips and transposes, and one random orthogonal matrix for the normals. `exposure_stops`: the
+    crop's radiance, input and target alike, is multiplied by 2^u, u uniform in [-stops, stops], whatever the noise.
+    """
+
+    flip: bool = True
+    exposure_stops: float = 2.0
+
+
+class PairDataset:
+    """Views in the cache, opened when needed; holds memory maps, no pixels."""
+
+    def __init__(
+        self, views: Sequence[CachedView], augmentation: Augmentation | None = None, clean_targets: bool = False
+    ) -> None:
+        """`clean_targets` takes the reference as target, for the ablation only; every view must have one."""
+        self.views = list(views)
+        self.augmentation = augmentation or Augmentation()
+        self.clean_targets = clean_targets
+        self._open = functools.lru_cache(OPEN_MAPS)(open_array)
+
+    def batch(self, seed: int, rank: int, step: int, size: int, crop: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Draw `size` random crops: the input layers of one half, and the other half's color as target.
+
+        All are float32 (size, 3, crop, crop), channels last; color is linear radiance. Views are drawn uniformly, large
+        or small: a view is what the user rendered, and a frame of twice the size shows hardly more of the scene.
+        A view smaller than the crop is continued by reflection. The result depends on the arguments only.
+        """
+        random = np.random.default_rng((seed, rank, step))
+        layers = {name: np.empty((size, crop, crop, 3), np.float32) for name in PAPER_LAYERS}
+        target = np.empty((size, crop, crop, 3), np.float32)
+        for index in range(size):
+            self._draw({name: layers[name][index] for name in layers}, target[index], random, crop)
+        return {name: to_nchw(layer) for name, layer in layers.items()}, to_nchw(target)
+
+    def _draw(self, layers: dict[str, Image], target: Image, random: np.random.Generator, crop: int) -> None:
+        """Fill one crop's layers and target in place."""
+        view = self.views[random.integers(len(self.views))]
+        pixels = self._open(view.pixels)  # (2, H, W)
+        half = int(random.integers(2))
+        y, x = (int(random.integers(max(extent - crop, 0) + 1)) for extent in pixels.shape[1:])
+        window = (slice(y, y + crop), slice(x, x + crop))
+        orientation, turn, exposure = self._changes(random)
+        source = pixels[half][window]
+        for name, layer in layers.items():
+            layer[:] = _oriented(_fill(source[name], crop), orientation)
+        other = self._open(view.reference)[window] if self.clean_targets else pixels[1 - half][window]["color"]
+        target[:] = _oriented(_fill(other, crop), orientation)
+        layers["color"] *= exposure
+        target *= exposure
+        if turn is not None:
+            layers["normal"][:] = layers["normal"] @ turn.T
+
+    def _changes(self, random: np.random.Generator) -> tuple[int, NDArray[np.float32] | None, np.float32]:
+        """Draw orientation 0-7, a world matrix (3, 3) or None, and an exposure factor; always as many numbers."""
+        orientation, stops, matrix = int(random.integers(8)), random.uniform(-1.0, 1.0), random_orthogonal(random)
+        exposure = np.float32(2.0 ** (stops * self.augmentation.exposure_stops))
+        return (orientation, matrix, exposure) if self.augmentation.flip else (0, None, exposure)
+
+
+def random_orthogonal(random: np.random.Generator) -> NDArray[np.float32]:
+    """A uniformly random orthogonal matrix (3, 3), determinant +1 or -1 (Mezzadri 2007: QR with the signs of R)."""
+    q, r = np.linalg.qr(random.standard_normal((3, 3)))
+    return (q * np.sign(np.diag(r))).astype(np.float32)
+
+
+def _oriented(image: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+    """One of the 8 symmetries of the square as a view: bit 0 flips rows, bit 1 columns, bit 2 transposes."""
+    image = image[:: -1 if orientation & 1 else 1, :: -1 if orientation & 2 else 1]
+    return image.swapaxes(0, 1) if orientation & 4 else image
+
+
+def _fill(window: NDArray[np.generic], crop: int) -> NDArray[np.generic]:
+    """Continue a window (h, w, 3) that is smaller than the crop by reflection at its lower and right edge."""
+    missing = (crop - window.shape[0], crop - window.shape[1])
+    if missing == (0, 0):
+        return window
+    return np.pad(window, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")

@@ -1,0 +1,66 @@
+"""Losses for training on noisy targets, and two that fail, kept for the ablation.
+
+A loss is fit for noisy targets when its minimiser over f is the mean of the targets: then noise in the target, which
+has zero mean, does not move the result. Source: Lehtinen et al. 2018, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from denoiser.paper import LOSS_EPSILON
+from denoiser.transforms import tone_map
+
+LINEAR_BELOW = 1e-3
+"""Radiance under which the ablation's tone map goes on as a straight line: T has an infinite slope at 0."""
+
+
+def loss_hdr(prediction: Tensor, target: Tensor) -> Tensor:
+    """L_HDR = mean (f - y)^2 / (f + 0.01)^2, the denominator taken as a constant (section 3.3).
+
+    `prediction` and `target` are linear radiance, any equal shapes. The gradient is that of a weighted square, so the
+    minimiser is E[y], and a dark and a bright region weigh alike. The denominator reads max(f, 0): the same for
+    radiance, and without the paper's pole at f = -0.01, which an untrained linear layer crosses all the time.
+    """
+    denominator = prediction.detach().float().clamp(min=0) + LOSS_EPSILON
+    return ((prediction.float() - target) / denominator).square().mean()
+
+
+def loss_l2(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean (f - y)^2. The minimiser is E[y] too, but a few bright pixels outweigh the picture."""
+    return (prediction.float() - target).square().mean()
+
+
+def loss_hdr_undetached(prediction: Tensor, target: Tensor) -> Tensor:
+    """L_HDR with the gradient of its denominator: **wrong**, as in several ports.
+
+    Minimiser: E[y] + Var(y) / (E[y] + 0.01), brighter than the mean wherever there is noise.
+    """
+    denominator = prediction.float().clamp(min=0) + LOSS_EPSILON
+    return ((prediction.float() - target) / denominator).square().mean()
+
+
+def loss_tonemapped(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean (T(f) - T(y))^2: **wrong**. The minimiser is T^-1(E[T(y)]) < E[y], for T is concave: too dark."""
+    return (_extended_tone_map(prediction.float()) - _extended_tone_map(target)).square().mean()
+
+
+def _extended_tone_map(radiance: Tensor) -> Tensor:
+    """T above `LINEAR_BELOW`, its tangent below, so that the gradient is finite and never zero."""
+    knee = torch.tensor(LINEAR_BELOW, device=radiance.device)
+    at_knee = tone_map(knee)
+    slope = (tone_map(knee * 1.01) - at_knee) / (knee * 0.01)
+    curve = tone_map(radiance.clamp(min=LINEAR_BELOW))
+    return torch.where(radiance > LINEAR_BELOW, curve, at_knee + slope * (radiance - knee))
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "hdr": loss_hdr,
+    "l2": loss_l2,
+    "hdr-undetached": loss_hdr_undetached,
+    "tonemapped": loss_tonemapped,
+}
+"""Loss by its name on the command line; the last two are biased and are there to show it."""

@@ -1,0 +1,209 @@
+"""Weights files: `.safetensors` whose header says what the network is and how it was made. Never pickle.
+
+A header holds strings: `architecture`, `layers` (JSON list of input layers), `head`, `transfer`, `loss`, `data`,
+`steps`, `tool_version`. A file from a stranger can be damaged or made to do harm; reading one loads nothing but checked
+numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from denoiser.transforms import LAYER_CHANNELS, PAPER_LAYERS, input_channels
+from denoiser.unet import UNet
+from renderer_bridge.atomic import atomic_path
+from renderer_bridge.errors import WeightsError
+
+ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {"unet": UNet}
+"""Network constructor by the name in the header; each takes the number of input channels."""
+
+HEADS = ("radiance",)
+"""What the output channels mean: `radiance` is linear color itself."""
+
+TRANSFERS = ("tone-map",)
+"""What happens to color before the network: `tone-map` is T(v) = (v / (1 + v))^(1 / 2.2)."""
+
+FOLDER = Path(__file__).parent / "weights"
+DEFAULT_NAME = "unet"
+MAX_HEADER_BYTES = 1 << 20
+_FLOATS = ("F16", "BF16", "F32")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a weights file says of itself: the network, its input and output, and its training."""
+
+    architecture: str = "unet"
+    layers: tuple[str, ...] = PAPER_LAYERS
+    head: str = "radiance"
+    transfer: str = "tone-map"
+    loss: str = "hdr"
+    data: str = ""
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready for inference, and how to feed it.
+
+    `network` is in evaluation mode, float32, channels last, on the CPU. `layers` are the input layers in order; `head`
+    and `transfer` are as in `HEADS` and `TRANSFERS`; `info` is the whole header.
+    """
+
+    network: nn.Module
+    layers: tuple[str, ...] = PAPER_LAYERS
+    head: str = "radiance"
+    transfer: str = "tone-map"
+    info: dict[str, str] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def save_weights(
+    path: str | Path, network: nn.Module, description: Description, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write the network's parameters and their description to `path` (atomically).
+
+    `dtype` float16 halves the file; weights are far from float16's limits. Raises `OutputError` when `path` cannot be
+    written.
+    """
+    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header(description))
+
+
+def header(description: Description) -> dict[str, str]:
+    """The description as the strings of a safetensors header."""
+    return {
+        "architecture": description.architecture,
+        "layers": json.dumps(description.layers),
+        "head": description.head,
+        "transfer": description.transfer,
+        "loss": description.loss,
+        "data": description.data,
+        "steps": str(description.steps),
+        "tool_version": importlib.metadata.version("n2n-denoiser"),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def load_model(path_or_name: str | Path = DEFAULT_NAME) -> Model:
+    """Load weights from a file, or by the name of weights shipped with the package ("unet").
+
+    Raises `WeightsError` when the file is missing, damaged, not safetensors, made for another network, or holds
+    infinite or NaN weights.
+    """
+    path = find_weights(path_or_name)
+    info, tensors = read_tensors(path)
+    layers = _described_layers(path, info)
+    network = ARCHITECTURES[info["architecture"]](input_channels(layers))
+    load_tensors(path, network, tensors)
+    network.requires_grad_(False).eval()
+    return Model(network, layers, info["head"], info["transfer"], info)
+
+
+def shipped_weights(name: str = DEFAULT_NAME) -> Path:
+    """Path of the weights of that name that come with the package; raises `WeightsError` when there are none."""
+    path = FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors"))) or "none"
+        raise WeightsError(
+            f"{name}: no weights of that name are shipped; there are: {names}; or give a .safetensors file"
+        )
+    return path
+
+
+def find_weights(path_or_name: str | Path) -> Path:
+    """A file as it is given, else shipped weights of that name."""
+    path = Path(path_or_name)
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) > 1:
+        raise WeightsError(f"{path}: is not a file; a .safetensors file or the name of shipped weights is needed")
+    return shipped_weights(path.name)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read header and tensors, float32, all finite; raises `WeightsError` when the file is not such."""
+    _refuse_enormous_header(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            info = dict(file.metadata() or {})
+            for name in file.keys():  # noqa: SIM118 - not a dict
+                if file.get_slice(name).get_dtype() not in _FLOATS:
+                    raise WeightsError(
+                        f"{path}: {name} is {file.get_slice(name).get_dtype()}; {', '.join(_FLOATS)} are accepted"
+                    )
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: is not a complete safetensors file ({error}); weights saved by n2n-train are"
+        ) from error
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"{path}: {name} has infinite or NaN weights; finite ones are needed")
+    return info, tensors
+
+
+def load_tensors(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy the tensors into the network; raises `WeightsError` unless names and shapes are exactly the network's."""
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise WeightsError(
+                f"{path}: is for another network: {name} is {found.get(name, 'missing')}, "
+                f"{type(network).__name__} has {wanted.get(name, 'no such tensor')}"
+            )
+    network.load_state_dict(dict(tensors))
+
+
+def _refuse_enormous_header(path: Path) -> None:
+    """The first 8 bytes are the header's length; a lie there must not cost gigabytes."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror}); a readable .safetensors file is needed"
+        ) from error
+    if size < 8 or length > min(size - 8, MAX_HEADER_BYTES):
+        raise WeightsError(
+            f"{path}: is not a complete safetensors file (header of {length} bytes in a file of {size}); "
+            f"a header of at most {MAX_HEADER_BYTES} bytes is accepted"
+        )
+
+
+def _described_layers(path: Path, info: Mapping[str, str]) -> tuple[str, ...]:
+    """Check the header against what this version knows; give the input layers."""
+    for key, known in (("architecture", tuple(ARCHITECTURES)), ("head", HEADS), ("transfer", TRANSFERS)):
+        if info.get(key) not in known:
+            raise WeightsError(f"{path}: its header says {key} = {info.get(key)!r:.80}; accepted: {', '.join(known)}")
+    try:
+        layers = json.loads(info.get("layers", "null"))
+    except (ValueError, RecursionError):
+        layers = None
+    known_layers = (
+        isinstance(layers, list) and layers and all(isinstance(n, str) and n in LAYER_CHANNELS for n in layers)
+    )
+    if not known_layers or len(set(layers)) != len(layers) or layers[0] != "color":
+        raise WeightsError(
+            f"{path}: its header says layers = {info.get('layers')!r:.80}; "
+            f"accepted: a list of different layers, color first, of {', '.join(LAYER_CHANNELS)}"
+        )
+    return tuple(layers)

@@ -1,0 +1,177 @@
+"""Pairs as memory-mapped arrays: an EXR file must be decompressed whole, a crop should cost its own bytes.
+
+Per view one `.npy` of shape (2, H, W), half A first, each pixel a record of color (float32), albedo and normal (half);
+24 bytes a pixel. It lies in `<pairs>/.n2n-cache/`, or in a folder given by the caller, beside a small JSON that holds
+size and time of the EXR files; when those change, it is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer_bridge.atomic import atomic_path, write_text
+from renderer_bridge.errors import DatasetError, OutputError, UsageError
+from renderer_bridge.exr_frame import read_frame
+from renderer_bridge.frame import Frame, Pair
+from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair
+
+PIXEL = np.dtype([("color", "<f4", 3), ("albedo", "<f2", 3), ("normal", "<f2", 3)])
+FORMAT = 1
+FOLDER_NAME = ".n2n-cache"
+
+
+@dataclass(frozen=True)
+class CachedView:
+    """One view: its name in its folder, its EXR files, and where their pixels are kept as arrays."""
+
+    paths: PairPaths
+    pixels: Path
+    reference: Path | None
+
+    @property
+    def name(self) -> str:
+        """The view's name, unique within its folder."""
+        return self.paths.name
+
+
+@dataclass(frozen=True)
+class CacheRecord:
+    """One view is in the cache: `done` of `total`; `built` is False when it was there already.
+
+    `repaired` counts, by layer, pixels that were infinite, NaN or out of range in the EXR files.
+    """
+
+    view: str
+    done: int
+    total: int
+    built: bool
+    repaired: dict[str, int]
+
+
+def find_views(folders: Sequence[Path], cache_dir: Path | None = None) -> list[CachedView]:
+    """List the views of the pair folders, in the order given, names sorted; nothing is read or written yet.
+
+    Raises `DatasetError` when a folder holds no pairs, `UsageError` when there is no folder.
+    """
+    if not folders:
+        raise UsageError("no folder of pairs is given; at least one is needed")
+    views = []
+    for folder in folders:
+        cache = _cache_folder(Path(folder), cache_dir)
+        views += [_cached_view(paths, cache) for paths in list_pairs(folder)]
+    return views
+
+
+def build_cache(views: Sequence[CachedView], references: bool = False) -> Iterator[CacheRecord]:
+    """Bring the cache up to date, one record a view; with `references`, the reference images too.
+
+    Raises `DatasetError` when a half lacks albedo or normal, `ExrError` when a file cannot be read, and `OutputError`
+    when the cache cannot be written.
+    """
+    for index, view in enumerate(views):
+        stale = not _is_fresh(view.pixels, (view.paths.a, view.paths.b))
+        repaired = _build_pair(view) if stale else {}
+        if references and view.reference is not None and view.paths.reference is not None:
+            _build_reference(view.paths.reference, view.reference)
+        yield CacheRecord(view.name, index + 1, len(views), stale, repaired)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where
+
+
+def _cache_folder(folder: Path, cache_dir: Path | None) -> Path:
+    """`<folder>/.n2n-cache`, or a subfolder of `cache_dir` named after the folder when that is given."""
+    if cache_dir is None:
+        return folder / FOLDER_NAME
+    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    return cache_dir / f"{folder.resolve().name}-{digest}"
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether the folder's own cache can be written: permission bits count, even for root, who may ignore them."""
+    cache = folder / FOLDER_NAME
+    probe = cache if cache.is_dir() else folder
+    return os.access(probe, os.W_OK) and bool(probe.stat().st_mode & 0o222)
+
+
+def _cached_view(paths: PairPaths, cache: Path) -> CachedView:
+    reference = None if paths.reference is None else cache / "references" / f"{paths.reference.stem}.npy"
+    return CachedView(paths, cache / f"{paths.name}.npy", reference)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fresh or stale: size and time of the sources, kept beside the array and written after it
+
+
+def _fingerprint(sources: Sequence[Path]) -> str:
+    stats = [source.stat() for source in sources]
+    return json.dumps({"format": FORMAT, "sources": [[stat.st_size, stat.st_mtime_ns] for stat in stats]})
+
+
+def _is_fresh(array: Path, sources: Sequence[Path]) -> bool:
+    try:
+        return array.is_file() and _sidecar(array).read_text(encoding="utf-8") == _fingerprint(sources)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _write_array(array: Path, values: NDArray[np.generic], fingerprint: str) -> None:
+    with atomic_path(array) as temporary:
+        np.save(temporary, values, allow_pickle=False)
+    write_text(_sidecar(array), fingerprint)
+
+
+def _sidecar(array: Path) -> Path:
+    return array.with_name(array.name + ".json")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# EXR to array
+
+
+def _build_pair(view: CachedView) -> dict[str, int]:
+    """Decode both halves and write the array; gives the counts of repaired pixels."""
+    fingerprint = _fingerprint((view.paths.a, view.paths.b))
+    pair, repaired = read_pair(view.paths)
+    _refuse_missing_layers(view.paths, pair)
+    values = np.empty((2, *pair.a.size), PIXEL)
+    for half, frame in enumerate((pair.a, pair.b)):
+        for layer in PIXEL.names or ():
+            values[layer][half] = getattr(frame, layer)
+    _write_array(view.pixels, values, fingerprint)
+    return repaired
+
+
+def _refuse_missing_layers(paths: PairPaths, pair: Pair) -> None:
+    for path, frame in ((paths.a, pair.a), (paths.b, pair.b)):
+        missing = [layer for layer in PIXEL.names or () if getattr(frame, layer) is None]
+        if missing:
+            raise DatasetError(
+                f"{path}: has no {' and no '.join(missing)}; found {', '.join(frame.layers())}; "
+                f"training needs {', '.join(PIXEL.names or ())}"
+            )
+
+
+def _build_reference(source: Path, array: Path) -> None:
+    if not _is_fresh(array, (source,)):
+        fingerprint = _fingerprint((source,))
+        frame: Frame = read_frame(source)[0]
+        _write_array(array, frame.color.astype("<f4"), fingerprint)
+
+
+def open_array(array: Path) -> NDArray[np.void]:
+    """Map an array of the cache; raises `OutputError` when it vanished or was damaged since it was built."""
+    try:
+        mapped: NDArray[np.void] = np.load(array, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise OutputError(f"{array}: the cache is damaged ({error}); delete its folder and run again") from error
+    return mapped

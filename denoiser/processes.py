@@ -1,0 +1,41 @@
+"""One process or several: `torchrun` tells each its rank, and training asks here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import distributed
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among its equals: `rank` of `count`, and the device it computes on."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.count > 1:
+            distributed.barrier()
+
+    def leave(self) -> None:
+        """End the conversation with the other processes."""
+        if self.count > 1:
+            distributed.destroy_process_group()
+
+
+def join_processes() -> Processes:
+    """Meet the other processes of `torchrun` (nccl with GPUs, gloo without), or be the only one."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    gpu = torch.cuda.is_available()
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+    if count > 1:
+        if gpu:
+            torch.cuda.set_device(device)
+        distributed.init_process_group("nccl" if gpu else "gloo")
+    return Processes(int(os.environ.get("RANK", "0")), count, device)

@@ -1,0 +1,97 @@
+"""Between images and networks: the tone map, the layout (H, W, C) <-> (N, C, H, W), and the network's input.
+
+Source: Lehtinen et al. 2018, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.utils.dlpack
+from torch import Tensor
+
+from denoiser.paper import TONE_MAP_GAMMA
+from renderer_bridge.frame import Image
+
+LAYER_CHANNELS = {"color": 3, "albedo": 3, "normal": 3}
+"""Channels of each layer a network may ask for; its weights' header names the layers, in order."""
+
+PAPER_LAYERS = ("color", "albedo", "normal")
+"""The input of the paper's network: 9 channels."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tone map: T(v) = (v / (1 + v))^(1 / 2.2)   (section 3.3)
+
+
+def tone_map(radiance: Tensor) -> Tensor:
+    """Map linear radiance in [0, inf) to [0, 1); negative radiance counts as 0.
+
+    It is for the network's *input* (and for looking at pictures). A training target stays linear:
+    E[T(v)] != T(E[v]), so a tone-mapped noisy target would teach too dark a picture.
+    """
+    positive = radiance.clamp(min=0)
+    return (positive / (1 + positive)).pow_(1 / TONE_MAP_GAMMA)
+
+
+def inverse_tone_map(mapped: Tensor) -> Tensor:
+    """Map [0, 1) back to linear radiance: v = m^2.2 / (1 - m^2.2); values outside [0, 1) are clamped into it."""
+    largest = 1 - torch.finfo(mapped.dtype).eps
+    power = mapped.clamp(0, largest).pow(TONE_MAP_GAMMA)
+    return power / (1 - power)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Layout: an image is (H, W, C), row 0 at the top; a network sees (N, C, H, W), channels last in memory
+
+
+def to_nchw(image: Any, device: torch.device | str | None = None) -> Tensor:
+    """View an image (H, W, C), or a batch (N, H, W, C), as a float32 tensor (N, C, H, W).
+
+    `image` is anything that speaks DLPack: a numpy array, a Dr.Jit tensor, a torch tensor. Nothing is copied unless it
+    must be (another device, another type, read-only memory): the result shares the memory of `image`, channels last.
+    Raises ValueError when `image` has neither three nor four dimensions.
+    """
+    if isinstance(image, np.ndarray) and not image.flags.writeable:
+        image = image.copy()
+    tensor = image if isinstance(image, Tensor) else torch.utils.dlpack.from_dlpack(image)
+    if tensor.ndim not in (3, 4):
+        raise ValueError(f"an image has shape (H, W, C), a batch (N, H, W, C), not {tuple(tensor.shape)}")
+    batch = tensor if tensor.ndim == 4 else tensor.unsqueeze(0)
+    return batch.to(device=device, dtype=torch.float32, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def to_image(tensor: Tensor) -> Image:
+    """Bring one image (1, C, H, W) or (C, H, W) back as a float32 numpy array (H, W, C), contiguous.
+
+    Raises ValueError when the tensor holds more than one image.
+    """
+    if tensor.ndim == 4 and tensor.shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim != 3:
+        raise ValueError(f"one image (C, H, W) is needed, not {tuple(tensor.shape)}")
+    image = tensor.detach().permute(1, 2, 0).to(device="cpu", dtype=torch.float32).contiguous()
+    result: Image = image.numpy()
+    return result
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Network input: T(color), albedo, normal, in the order the weights ask for
+
+
+def network_input(layers: Mapping[str, Tensor], names: Sequence[str] = PAPER_LAYERS) -> Tensor:
+    """Stack the named layers (N, C, H, W) to the network's input (N, sum C, H, W), channels last.
+
+    `color` is linear radiance and is tone-mapped here; albedo in [0, 1] and world-space normals in [-1, 1] pass
+    through, as in the paper. Raises KeyError when a named layer is missing: callers check their files first.
+    """
+    parts = [tone_map(layers[name]) if name == "color" else layers[name] for name in names]
+    return torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def input_channels(names: Sequence[str]) -> int:
+    """Number of input channels of a network that takes the named layers."""
+    return sum(LAYER_CHANNELS[name] for name in names)

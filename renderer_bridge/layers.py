@@ -1,0 +1,136 @@
+"""One table from the channel names of other renderers to our layers.
+
+A channel name is a layer name and a suffix, `albedo.R`; names are compared without regard to case, and a view-layer or
+part name may stand before them (`ViewLayer.Denoising Albedo.R`). Suffixes are `R G B`, `X Y Z` or `red green blue`.
+
+Sources, read in the renderers' public code and manuals:
+
+- Mitsuba 3, `src/integrators/aov.cpp`: the user names each AOV (`albedo:albedo,nn:sh_normal`); suffixes are `.R .G .B`
+  for albedo, `.X .Y .Z` for normals and positions, `.T` for depth. Normals and positions are in world space.
+- Blender Cycles: `<view layer>.<pass>.<suffix>`. With denoising on, `Combined` is already denoised and `Noisy Image` is
+  the input of the denoiser. `Normal` is in world space, `Denoising Normal` in *camera* space
+  (`intern/cycles/kernel/film/denoising_passes.h`), and both denoising passes look through mirrors and glass.
+- pbrt-v4, `GBufferFilm` in `src/pbrt/film.cpp`: `Albedo.R`, `P.X`, `N.X` (geometric), `Ns.X` (shading); older versions
+  wrote `Px`, `Nx`, `Nsx`. They are in *camera* space unless the film says `"coordinatesystem" "world"`.
+- Arnold, manual of noice: `RGBA` (stored as `R G B`), `denoise_albedo` (`diffuse_albedo` before version 6), `N` and `P`
+  in world space, `Z`. Its `diffuse` is light, not albedo.
+- V-Ray, manual of its render elements: `VRayDiffuseFilter` or `diffuseFilter`, suffixes `.red .green .blue` too;
+  `effectsResult` holds an already denoised picture and so comes last; normals are in *camera* space (`VRayNormals`) or
+  screen space (`VRayBumpNormals`).
+
+A single picture can be denoised with camera-space normals as well as with world-space ones; reprojection and the
+viewer's normal display need world space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LAYERS = ("color", "albedo", "normal", "position", "depth")
+
+# For each layer the names of other renderers, the best first. "" is the layer without a name: plain `R G B`.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "color": ("noisy image", "", "combined", "rgba", "rgb", "beauty", "color", "effectsresult"),
+    "albedo": (
+        "denoising albedo",  # Cycles
+        "denoise_albedo",  # Arnold
+        "albedo",  # ours, Mitsuba, pbrt-v4
+        "denoise_albedo_noisy",
+        "diffuse_albedo",
+        "vraydiffusefilter",
+        "diffusefilter",
+        "diffuse filter",
+        "diffcol",  # Cycles: the diffuse share only
+        "diffuse color",
+    ),
+    "normal": (
+        "denoising normal",
+        "normal",  # ours, Cycles
+        "sh_normal",
+        "nn",  # the name in Mitsuba's manual
+        "shading_normal",
+        "ns",  # pbrt-v4
+        "n",  # Arnold; pbrt-v4's geometric normal
+        "n_noice",
+        "normals",
+        "vraynormals",
+        "vraybumpnormals",
+        "bumpnormals",
+        "bump_normals",
+        "geo_normal",
+    ),
+    "position": ("position", "p", "pos", "pp", "worldposition", "world position", "worldpositions"),
+    "depth": ("depth", "z", "dd", "dd.y", "vrayzdepth", "zdepth", "z_depth", "denoising depth"),
+}
+
+_RGB = (("r", "g", "b"), ("red", "green", "blue"))
+_XYZ = (("x", "y", "z"),)
+_SUFFIXES = {"color": _RGB, "albedo": _RGB, "normal": _XYZ + _RGB, "position": _XYZ + _RGB}
+_DEPTH_SUFFIXES = ("z", "t", "v", "y", "r")
+_CHROMA = {"ry", "by"}
+# Too short to be looked for behind a prefix: `normal.Z` is no depth.
+_WHOLE_NAME_ONLY = {"", "z"}
+
+
+def find_layer(channel_names: Iterable[str], layer: str) -> tuple[str, ...] | None:
+    """The channels of `channel_names` that hold `layer`, or None.
+
+    `layer` is one of `LAYERS`. Three names in the order of the components (R G B or X Y Z), one for depth. When several
+    aliases match, the first in `ALIASES` wins. A file with luminance alone (`Y`) gives it three times as color; with
+    chroma (`RY`, `BY`) beside it, nothing, for gray would drop the colors. Raises KeyError for another layer.
+    """
+    names = list(channel_names)
+    if layer == "depth":
+        return _find_depth(names)
+    groups = _groups(names)
+    for alias in ALIASES[layer]:
+        for group in _matching(list(groups), alias):
+            for suffixes in _SUFFIXES[layer]:
+                if all(suffix in groups[group] for suffix in suffixes):
+                    return tuple(groups[group][suffix] for suffix in suffixes)
+    return _find_luminance(names) if layer == "color" else None
+
+
+def accepted_names(layer: str) -> str:
+    """The names `find_layer` accepts for `layer`, for an error message."""
+    return ", ".join("R G B" if alias == "" else alias for alias in ALIASES[layer])
+
+
+def _groups(names: list[str]) -> dict[str, dict[str, str]]:
+    """Channels by layer name, then by lower-case suffix; `Nsx` counts as `Ns.x`, `R` as suffix of the unnamed layer."""
+    groups: dict[str, dict[str, str]] = {}
+    for name in names:
+        prefix, dot, suffix = name.rpartition(".")
+        if not dot:
+            prefix, suffix = name[:-1], name[-1:]
+        groups.setdefault(prefix, {}).setdefault(suffix.lower(), name)
+    return groups
+
+
+def _matching(groups: list[str], alias: str) -> list[str]:
+    """Group names that are `alias`, then those that end in it; Blender's `Composite` comes after the view layers."""
+    if alias in _WHOLE_NAME_ONLY:
+        return [group for group in groups if group.lower() == alias]
+    matches = [group for group in groups if group.lower() == alias or group.lower().endswith("." + alias)]
+    return sorted(matches, key=lambda group: (group.lower() != alias, group.lower().startswith("composite.")))
+
+
+def _find_depth(names: list[str]) -> tuple[str, ...] | None:
+    lower = {name.lower(): name for name in reversed(names)}
+    prefixes = [name.rpartition(".")[0] for name in names if "." in name]
+    for alias in ALIASES["depth"]:
+        if alias in lower:
+            return (lower[alias],)
+        for prefix in _matching(prefixes, alias):
+            for suffix in _DEPTH_SUFFIXES:
+                if f"{prefix.lower()}.{suffix}" in lower:
+                    return (lower[f"{prefix.lower()}.{suffix}"],)
+    distances = [name for name in names if name.lower().endswith(".t")]  # Mitsuba, whatever the AOV is called
+    return (distances[0],) if distances else None
+
+
+def _find_luminance(names: list[str]) -> tuple[str, ...] | None:
+    lower = {name.lower(): name for name in names}
+    if "y" not in lower or _CHROMA & lower.keys():
+        return None
+    return (lower["y"],) * 3

@@ -1,0 +1,127 @@
+"""Seeded cameras around a scene's own: clear of geometry, and looking at something lit.
+
+Every camera is a function of (seed, index). Clearance is tested by casting rays: the way from the scene's camera to the
+new one must be free, and so must a sphere around it. Light is tested by a tiny render.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer_bridge.camera_path import look_at
+from renderer_bridge.errors import SceneError
+from renderer_bridge.frame import Camera
+from renderer_bridge.mitsuba_render import render_aovs, render_color
+from renderer_bridge.mitsuba_scene import MitsubaScene
+from renderer_bridge.seeds import derive_seed
+
+Vector = NDArray[np.float64]
+
+TRIES = 60  # per view; most scenes need fewer than 5
+MOVE = (0.05, 0.6)  # distance from the scene's camera, as a share of the median distance it sees
+CLEARANCE = 0.06  # free space around a camera, as the same share
+CLEARANCE_RAYS = 128
+FOV_FACTOR = (0.75, 1.25)
+PROBE_WIDTH, PROBE_SPP = 24, 4
+LEAST_LIGHT = 0.1  # mean radiance of a view over that of the scene's own view
+LEAST_SEEN = 0.5  # share of the rays that must hit something, over that of the scene's own view
+CAMERA_STREAM = 7  # derive_seed: apart from the seeds of the renders
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What the scene's own camera sees: hit points (N, 3), their median distance, mean radiance, share of rays that hit."""
+
+    points: Vector
+    distance: float
+    light: float
+    seen: float
+
+
+def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) -> list[Camera]:
+    """`count` cameras: the scene's own first, then seeded ones around it.
+
+    Raises `SceneError` when no free and lit place is found, which happens when the scene's camera sees nothing.
+    """
+    own = scene.camera(sensor)
+    if count == 1:
+        return [own]
+    around = _look_around(scene, own, sensor, seed)
+    return [own] + [_find_camera(scene, own, around, sensor, seed, index) for index in range(1, count)]
+
+
+def _look_around(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Surroundings:
+    small = _small(camera)
+    probe_seed = derive_seed(seed, CAMERA_STREAM)
+    layers = render_aovs(scene, small, ["position", "depth"], spp=1, seed=probe_seed, sensor=sensor)
+    hit = layers["depth"][..., 0] > 0
+    if not hit.any():
+        raise SceneError(f"{scene.path}: its camera sees no geometry, so no views around it can be chosen; use --path")
+    color, _ = render_color(scene, small, spp=16, seed=probe_seed, sensor=sensor)
+    points = layers["position"][hit].astype(np.float64)
+    return _Surroundings(points, float(np.median(layers["depth"][..., 0][hit])), float(color.mean()), float(hit.mean()))
+
+
+def _find_camera(scene: MitsubaScene, own: Camera, around: _Surroundings, sensor: int, seed: int, index: int) -> Camera:
+    for attempt in range(TRIES):
+        random = np.random.default_rng([seed, CAMERA_STREAM, index, attempt])
+        camera = _propose(random, own, around)
+        if camera is not None and _is_free(scene, own, camera, around) and _is_lit(scene, camera, around, sensor, seed):
+            return camera
+    raise SceneError(
+        f"{scene.path}: no free and lit place for view {index} in {TRIES} tries around its camera; "
+        "give a camera path with --path"
+    )
+
+
+def _propose(random: np.random.Generator, own: Camera, around: _Surroundings) -> Camera | None:
+    """A camera moved by a random step that looks near a point the scene's own camera sees."""
+    direction = random.normal(size=3)
+    step = direction / np.linalg.norm(direction) * random.uniform(*MOVE) * around.distance
+    origin = own.origin + step
+    target = around.points[random.integers(len(around.points))] + random.normal(size=3) * 0.1 * around.distance
+    if np.linalg.norm(target - origin) < 0.25 * around.distance:
+        return None
+    half_width = np.tan(np.radians(own.fov_deg) / 2) * random.uniform(*FOV_FACTOR)
+    fov_deg = float(np.degrees(2 * np.arctan(half_width)))
+    return Camera(look_at(origin, target, own.to_world[:3, 1]), fov_deg, own.resolution)
+
+
+def _is_free(scene: MitsubaScene, own: Camera, camera: Camera, around: _Surroundings) -> bool:
+    """Whether the way from the scene's own camera is free, and a sphere around the new one."""
+    clearance = CLEARANCE * around.distance
+    way = camera.origin - own.origin
+    length = float(np.linalg.norm(way))
+    if cast_rays(scene, own.origin, way[None] / length)[0] < length + clearance:
+        return False
+    sphere = np.random.default_rng(0).normal(size=(CLEARANCE_RAYS, 3))
+    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    return bool(cast_rays(scene, camera.origin, sphere).min() > clearance)
+
+
+def _is_lit(scene: MitsubaScene, camera: Camera, around: _Surroundings, sensor: int, seed: int) -> bool:
+    small = _small(camera)
+    probe_seed = derive_seed(seed, CAMERA_STREAM, 1)
+    seen = render_aovs(scene, small, ["depth"], spp=1, seed=probe_seed, sensor=sensor)["depth"] > 0
+    color, _ = render_color(scene, small, spp=PROBE_SPP, seed=probe_seed, sensor=sensor)
+    return bool(seen.mean() >= LEAST_SEEN * around.seen and color.mean() >= LEAST_LIGHT * around.light)
+
+
+def _small(camera: Camera) -> Camera:
+    width, height = camera.resolution
+    return Camera(camera.to_world, camera.fov_deg, (PROBE_WIDTH, max(1, round(PROBE_WIDTH * height / width))))
+
+
+def cast_rays(scene: MitsubaScene, origin: Vector, directions: Vector) -> Vector:
+    """Distance to the first surface along `directions` (N, 3), unit, from `origin` (3,); infinity where there is none."""
+    import mitsuba as mi
+
+    if scene.variant.startswith("scalar"):
+        hits = [scene.scene.ray_intersect_preliminary(mi.Ray3f(list(origin), list(d))) for d in directions]
+        return np.array([hit.t if hit.is_valid() else np.inf for hit in hits])
+    rays: Any = mi.Ray3f(mi.Point3f(*origin.tolist()), mi.Vector3f(directions.T.astype(np.float32)))
+    return np.array(scene.scene.ray_intersect_preliminary(rays).t, dtype=np.float64)

@@ -1,0 +1,218 @@
+"""Render a dataset of noisy pairs: a folder that is complete, or is completed by running the same command again.
+
+pairs/pairs.json             what was asked for, and the cameras
+pairs/view_0000.a.exr .b.exr the two halves
+pairs/view_0000.ref.exr      a converged render, on request; for measuring only
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from renderer_bridge.atomic import write_text
+from renderer_bridge.camera_path import load_camera_path
+from renderer_bridge.errors import DatasetError, ExrError, UsageError
+from renderer_bridge.exr_frame import read_frame, write_frame
+from renderer_bridge.frame import Camera, Frame
+from renderer_bridge.mitsuba_cameras import seeded_cameras
+from renderer_bridge.mitsuba_render import LEAST_AOV_SPP, Rendered, render_color, render_frame
+from renderer_bridge.mitsuba_scene import MitsubaScene
+from renderer_bridge.seeds import derive_seed, pair_seeds
+
+FORMAT = 1
+MANIFEST = "pairs.json"
+SPP_STREAM, REFERENCE_STREAM = 11, 12  # derive_seed: apart from the seeds of the halves (0 and 1)
+
+
+@dataclass(frozen=True)
+class SppRange:
+    """Samples per pixel of a view: drawn log-uniformly from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def parse(cls, text: str) -> SppRange:
+        """From "8" or "1..32". Raises `UsageError` for anything else, or below 1."""
+        parts = text.split("..")
+        if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
+            raise UsageError(f"spp {text!r}: a number such as 8 or a range such as 1..32 is accepted")
+        low, high = int(parts[0]), int(parts[-1])
+        if low < 1 or high < low:
+            raise UsageError(f"spp {text!r}: at least 1 sample per pixel is needed, and a range must not fall")
+        return cls(low, high)
+
+    def draw(self, seed: int, view: int) -> int:
+        """The samples per pixel of one view, a function of (seed, view)."""
+        uniform = np.random.default_rng([seed, view, SPP_STREAM]).uniform()
+        return min(self.high, int(self.low * ((self.high + 1) / self.low) ** uniform))
+
+
+@dataclass(frozen=True)
+class PairRequest:
+    """What a pair dataset is to hold. `aov_spp` None means at least `LEAST_AOV_SPP`; 0 means as many as the color."""
+
+    spp: SppRange
+    views: int = 1
+    path: Path | None = None
+    frames: int | None = None
+    reference_spp: int = 0
+    seed: int = 0
+    sensor: int = 0
+    aov_spp: int | None = None
+    position: bool = False
+    depth: bool = False
+
+
+@dataclass(frozen=True)
+class ViewRecord:
+    """One view is complete. `samples` is what was rendered for it now (0 when it was there already)."""
+
+    name: str
+    index: int
+    views: int
+    spp: int
+    samples: int
+    invalid_samples: int
+    seconds: float
+
+
+def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) -> Iterator[ViewRecord]:
+    """Render what is missing or damaged in `folder`, and yield one record a view.
+
+    Raises `DatasetError` when the folder holds a dataset of another scene, spp, seed or size, `SceneError` when no
+    cameras can be placed, `OutputError` when a file cannot be written.
+    """
+    folder = Path(folder)
+    cameras = _cameras(scene, request, folder)
+    prefix = "frame" if request.path else "view"
+    for index, camera in enumerate(cameras):
+        start = time.perf_counter()
+        name = f"{prefix}_{index:04d}"
+        spp = request.spp.draw(request.seed, index)
+        done = [_render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
+        if request.reference_spp:
+            done.append(_render_reference(scene, request, camera, folder, name, index))
+        samples, invalid = (sum(counts) for counts in zip(*done, strict=True))
+        yield ViewRecord(name, index, len(cameras), spp, samples, invalid, time.perf_counter() - start)
+
+
+def _render_half(
+    scene: MitsubaScene, request: PairRequest, camera: Camera, folder: Path, name: str, index: int, half: int, spp: int
+) -> tuple[int, int]:
+    """Render half A (0) or B (1) unless its file is whole; (samples rendered, invalid samples)."""
+    path = folder / f"{name}.{'ab'[half]}.exr"
+    seed = pair_seeds(request.seed, index)[half]
+    if _is_whole(path, camera, spp, seed):
+        return 0, 0
+    aov_spp = spp if request.aov_spp == 0 else request.aov_spp or max(spp, LEAST_AOV_SPP)
+    rendered: Rendered = render_frame(
+        scene,
+        camera,
+        spp=spp,
+        seed=seed,
+        sensor=request.sensor,
+        aov_spp=aov_spp,
+        position=request.position,
+        depth=request.depth,
+    )
+    attributes = {"n2n:aovSpp": aov_spp, "n2n:invalidSamples": rendered.invalid_samples}
+    write_frame(path, rendered.frame, attributes={**attributes, "n2n:scene": scene.path.name})
+    return camera.resolution[0] * camera.resolution[1] * spp, rendered.invalid_samples
+
+
+def _render_reference(
+    scene: MitsubaScene, request: PairRequest, camera: Camera, folder: Path, name: str, index: int
+) -> tuple[int, int]:
+    path = folder / f"{name}.ref.exr"
+    spp, seed = request.reference_spp, derive_seed(request.seed, index, REFERENCE_STREAM)
+    if _is_whole(path, camera, spp, seed):
+        return 0, 0
+    color, invalid = render_color(scene, camera, spp=spp, seed=seed, sensor=request.sensor)
+    write_frame(path, Frame(color=color, camera=camera, spp=spp, seed=seed))
+    return camera.resolution[0] * camera.resolution[1] * spp, invalid
+
+
+def _is_whole(path: Path, camera: Camera, spp: int, seed: int) -> bool:
+    """Whether `path` is a readable render of just this camera, spp and seed."""
+    if not path.exists():
+        return False
+    try:
+        frame, repaired = read_frame(path)
+    except ExrError:
+        return False
+    height, width = frame.size
+    return not repaired and (width, height) == camera.resolution and (frame.spp, frame.seed) == (spp, seed)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The manifest
+
+
+def _cameras(scene: MitsubaScene, request: PairRequest, folder: Path) -> list[Camera]:
+    """The dataset's cameras: from its manifest as far as that goes, else newly placed; the manifest is kept up to date."""
+    manifest = folder / MANIFEST
+    asked = _description(scene, request)
+    known = _read_manifest(manifest, asked) if manifest.exists() else []
+    if request.path is not None:
+        path = load_camera_path(request.path)
+        own = scene.camera(request.sensor)
+        cameras = path.cameras(request.frames or path.frames, own.resolution)
+    elif len(known) >= request.views:
+        return known
+    else:
+        cameras = seeded_cameras(scene, request.views, request.seed, request.sensor)
+    write_text(manifest, json.dumps({**asked, "cameras": [_camera_json(c) for c in cameras]}, indent=1) + "\n")
+    return cameras
+
+
+def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
+    """What must stay the same for a folder to be continued, and what is good to know."""
+    kept = {key: value for key, value in asdict(request).items() if key not in ("views", "path", "spp")}
+    width, height = scene.camera(request.sensor).resolution
+    return {
+        "format": FORMAT,
+        "tool_version": importlib.metadata.version("n2n-denoiser"),
+        "variant": scene.variant,
+        "scene": str(scene.path.resolve()),
+        "integrator": scene.integrator_name,
+        "path": str(request.path.resolve()) if request.path else None,
+        "spp": [request.spp.low, request.spp.high],
+        "size": [width, height],
+        **kept,
+    }
+
+
+def _read_manifest(manifest: Path, asked: dict[str, Any]) -> list[Camera]:
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        cameras = [_camera_from_json(camera) for camera in found["cameras"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{manifest}: is damaged ({error}); remove it, or choose another output folder") from error
+    may_change = ("tool_version", "variant", "scene")
+    differing = [key for key in asked if key not in may_change and found.get(key) != asked[key]]
+    if Path(str(found.get("scene"))).parts[-2:] != Path(asked["scene"]).parts[-2:]:
+        differing.insert(0, "scene")
+    if differing:
+        told = ", ".join(f"{key} {found.get(key)} there, {asked[key]} asked for" for key in differing)
+        raise DatasetError(
+            f"{manifest.parent}: holds other pairs ({told}); the same options or a new folder are needed"
+        )
+    return cameras
+
+
+def _camera_json(camera: Camera) -> dict[str, Any]:
+    return {"to_world": camera.to_world.tolist(), "fov_deg": camera.fov_deg, "resolution": list(camera.resolution)}
+
+
+def _camera_from_json(found: dict[str, Any]) -> Camera:
+    width, height = found["resolution"]
+    return Camera(np.array(found["to_world"], dtype=np.float64), float(found["fov_deg"]), (int(width), int(height)))
