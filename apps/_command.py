@@ -11,7 +11,7 @@ from renderer_bridge.errors import N2NError, UsageError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
-progress_console = Console(stderr=True, highlight=False)
+progress_console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 """Progress, tables and notes for people: standard error, so that standard output stays clean for machines."""
 
 

@@ -8,6 +8,7 @@ halves, ours denoises each half and averages (which beats denoising the mean). T
 from __future__ import annotations
 
 import itertools
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,7 +80,7 @@ def find_scenes(folders: Sequence[Path]) -> tuple[list[Scene], list[Failure]]:
     failures = []
     for folder in [candidate for given in folders for candidate in _candidates(given)]:
         try:
-            found.append((folder, tuple(list_pairs(folder))))
+            found.append((folder, tuple(sorted(list_pairs(folder), key=lambda pair: _natural(pair.name)))))
         except DatasetError as error:
             failures.append(Failure(str(error)))
     names = _names([folder for folder, _ in found])
@@ -90,6 +91,11 @@ def _candidates(folder: Path) -> list[Path]:
     """The folder itself and those in it that hold a half of a pair; the folder itself where none does."""
     children = sorted(child for child in folder.iterdir() if child.is_dir()) if folder.is_dir() else []
     return [candidate for candidate in [folder, *children] if any(candidate.glob("*.[ab].exr"))] or [folder]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts 8spp before 32spp."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -190,7 +196,10 @@ def _reference_mse(reference: Path) -> float | None:
     if not all(half.is_file() for half in halves):
         return None
     a, b = (read_frame(half)[0].color for half in halves)
-    return metrics.reference_noise(a, b)
+    try:
+        return metrics.reference_noise(a, b)
+    except ValueError as error:
+        raise DatasetError(f"{halves[0]} and {halves[1]}: {error}; two halves of one reference are needed") from error
 
 
 def _half(reference: Path, half: str) -> Path:
@@ -202,11 +211,14 @@ def _half(reference: Path, half: str) -> Path:
 
 
 def mean_psnr(results: Sequence[Result]) -> dict[tuple[str, str], float]:
-    """Mean PSNR in dB over a scene's pairs, by (scene, method); scene "" is the mean over the pairs of all scenes."""
+    """Mean PSNR in dB over a scene's pairs, by (scene, method); scene "" is the mean over the pairs of all scenes.
+
+    Only pairs count that the method could denoise.
+    """
     values: dict[tuple[str, str], list[float]] = {}
     for result in results:
-        for scene in (result.scene, ""):
-            values.setdefault((scene, result.method), []).append(result.scores.psnr)
+        for key in (result.scene, ""):
+            values.setdefault((key, result.method), []).append(result.scores.psnr)
     return {key: statistics.fmean(psnr) for key, psnr in values.items()}
 
 
@@ -221,6 +233,6 @@ def gains(results: Sequence[Result], mine: Sequence[str], peers: Sequence[str]) 
         for one, other in itertools.product(mine, peers):
             if (scene, pair, one) in psnr and (scene, pair, other) in psnr:
                 difference = psnr[scene, pair, one] - psnr[scene, pair, other]
-                values.setdefault((scene, one, other), []).append(difference)
-                values.setdefault(("", one, other), []).append(difference)
+                for key in (scene, ""):
+                    values.setdefault((key, one, other), []).append(difference)
     return {key: statistics.fmean(differences) for key, differences in values.items()}

@@ -42,7 +42,8 @@ class Command:
     output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """Run folder: weights, checkpoint, log and plots."""
     cache: Path | None = None
-    """Folder for the decoded pairs (24 bytes a pixel and half); by default .n2n-cache in each folder of pairs."""
+    """Folder for the decoded pairs, 48 bytes a pixel; by default .n2n-cache in each folder of pairs, or in the run
+    folder for pairs that cannot be written."""
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
 
 
@@ -68,7 +69,8 @@ def _fill_cache(command: Command, progress: Progress, stop: threading.Event) -> 
     """Decode the EXR files that are new or changed, with a progress bar."""
     task = progress.add_task("reading pairs", total=None, note="")
     repaired: Counter[str] = Counter()
-    for record in build_cache(find_views(command.pairs, command.cache), references=command.config.clean_targets):
+    views = find_views(command.pairs, command.cache, fallback=command.output)
+    for record in build_cache(views, references=command.config.clean_targets):
         progress.update(task, completed=record.done, total=record.total, note=record.view)
         repaired.update(record.repaired)
         if stop.is_set():

@@ -14,7 +14,9 @@ network cannot learn which way is up in one scene.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +29,11 @@ from renderer_bridge.frame import Image
 
 OPEN_MAPS = 256
 """Memory maps kept open; each holds a file descriptor, and processes often may hold 1024."""
+
+
+THREADS = 2
+AHEAD = 4
+"""Batches drawn in advance: one takes 4.5 ms, a step 200 ms on two cores and some 10 ms on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,22 @@ class PairDataset:
         for index in range(size):
             self._draw({name: layers[name][index] for name in layers}, target[index], random, crop)
         return {name: to_nchw(layer) for name, layer in layers.items()}, to_nchw(target)
+
+    def batches(
+        self, seed: int, rank: int, steps: range, size: int, crop: int
+    ) -> Generator[tuple[dict[str, Tensor], Tensor], None, None]:
+        """The batches of these steps in order, drawn by threads ahead of their use; threads cannot change a batch."""
+        pool = ThreadPoolExecutor(THREADS, "crops")
+        drawn: deque[Future[tuple[dict[str, Tensor], Tensor]]] = deque()
+        try:
+            for step in steps:
+                drawn.append(pool.submit(self.batch, seed, rank, step, size, crop))
+                if len(drawn) > AHEAD:
+                    yield drawn.popleft().result()
+            while drawn:
+                yield drawn.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _draw(self, layers: dict[str, Image], target: Image, random: np.random.Generator, crop: int) -> None:
         """Fill one crop's layers and target in place."""

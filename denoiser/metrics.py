@@ -1,5 +1,6 @@
 """How far a picture is from its reference: PSNR, relMSE, SSIM and FLIP, each with its conventions written down.
 
+SSIM and FLIP need the extra `eval` and raise `MissingPackageError` without it; the others need numpy alone.
 All take linear radiance, float32 (H, W, 3), and a converged reference of the same shape. Every convention below was
 found by reproducing the figures of the noisy inputs that came with the development images, to all their six digits.
 
@@ -17,14 +18,16 @@ Measuring: Lehtinen et al. 2018, sec. 3.3 (PSNR on tone-mapped pictures).
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from denoiser import paper
+from renderer_bridge.errors import MissingPackageError
 from renderer_bridge.frame import Image
 
 RELMSE_EPSILON = 0.01  # the usual one; it is what reproduces the development figures, 0.001 does not
@@ -124,14 +127,12 @@ def ssim(image: Image, reference: Image) -> float:
     Gaussian window of sigma 1.5 (11x11), population covariance, data range 1, as Wang et al. 2004. Raises ValueError
     when the shapes differ, a value is not finite, or a side is shorter than 11 pixels.
     """
-    from skimage import metrics
-
+    similarity: Callable[..., float] = _optional("skimage.metrics").structural_similarity
     _check(image, reference)
     if min(image.shape[:2]) < SSIM_WINDOW:
         raise ValueError(
             f"SSIM needs at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, not {image.shape[1]}x{image.shape[0]}"
         )
-    similarity: Callable[..., float] = metrics.structural_similarity
     window = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
     return float(similarity(tone_map(reference), tone_map(image), data_range=1.0, channel_axis=2, **window))
 
@@ -152,11 +153,22 @@ def flip_map(image: Image, reference: Image) -> Image:
 
 def _flip(image: Image, reference: Image) -> tuple[Image, float]:
     """The error map (H, W) and its mean; the default of the tool is 67 pixels per degree."""
-    from flip_evaluator import evaluate
-
+    flip_tool = _optional("flip_evaluator")
     _check(image, reference)
-    error_map, mean, _ = evaluate(tone_map(reference), tone_map(image), "LDR", inputsRGB=True, applyMagma=False)
+    error_map, mean, _ = flip_tool.evaluate(
+        tone_map(reference), tone_map(image), "LDR", inputsRGB=True, applyMagma=False
+    )
     return np.asarray(error_map, dtype=np.float32).reshape(image.shape[:2]), float(mean)
+
+
+def _optional(package: str) -> Any:
+    """Import a package that only SSIM and FLIP need; slow to load, and not there without the extra `eval`."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"{package}: cannot be loaded ({error}); install it with `pip install n2n-denoiser[eval]`"
+        ) from error
 
 
 def _tone_mapped_mse(image: Image, reference: Image) -> float:

@@ -7,11 +7,13 @@ numbers.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -108,10 +110,11 @@ def load_model(path_or_name: str | Path = DEFAULT_NAME) -> Model:
     infinite or NaN weights.
     """
     path = find_weights(path_or_name)
-    info, tensors = read_tensors(path)
+    info, shapes = _read_header(path)
     layers = _described_layers(path, info)
     network = ARCHITECTURES[info["architecture"]](input_channels(layers))
-    load_tensors(path, network, tensors)
+    _refuse_other_network(path, network, shapes)
+    network.load_state_dict(read_tensors(path)[1])
     network.requires_grad_(False).eval()
     return Model(network, layers, info["head"], info["transfer"], info)
 
@@ -139,20 +142,9 @@ def find_weights(path_or_name: str | Path) -> Path:
 
 def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Read header and tensors, float32, all finite; raises `WeightsError` when the file is not such."""
-    _refuse_enormous_header(path)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            info = dict(file.metadata() or {})
-            for name in file.keys():  # noqa: SIM118 - not a dict
-                if file.get_slice(name).get_dtype() not in _FLOATS:
-                    raise WeightsError(
-                        f"{path}: {name} is {file.get_slice(name).get_dtype()}; {', '.join(_FLOATS)} are accepted"
-                    )
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path}: is not a complete safetensors file ({error}); weights saved by n2n-train are"
-        ) from error
+    info, shapes = _read_header(path)
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name).float() for name in shapes}
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: {name} has infinite or NaN weights; finite ones are needed")
@@ -161,15 +153,42 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 def load_tensors(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy the tensors into the network; raises `WeightsError` unless names and shapes are exactly the network's."""
+    _refuse_other_network(path, network, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    network.load_state_dict(dict(tensors))
+
+
+def _read_header(path: Path) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+    """The header's strings and the shape of every tensor, all of floating point; no tensor is read."""
+    _refuse_enormous_header(path)
+    with _opened(path) as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        info = dict(file.metadata() or {})
+        for name, tensor in slices.items():
+            if tensor.get_dtype() not in _FLOATS:
+                raise WeightsError(f"{path}: {name} is {tensor.get_dtype()}; accepted: {', '.join(_FLOATS)}")
+        return info, {name: tuple(tensor.get_shape()) for name, tensor in slices.items()}
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise WeightsError(
+            f"{path}: is not a complete safetensors file ({reason}); n2n-train writes such files"
+        ) from error
+
+
+def _refuse_other_network(path: Path, network: nn.Module, found: Mapping[str, tuple[int, ...]]) -> None:
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise WeightsError(
-                f"{path}: is for another network: {name} is {found.get(name, 'missing')}, "
+                f"{path}: is for another network: {name[:80]} is {found.get(name, 'missing')}; "
                 f"{type(network).__name__} has {wanted.get(name, 'no such tensor')}"
             )
-    network.load_state_dict(dict(tensors))
 
 
 def _refuse_enormous_header(path: Path) -> None:

@@ -56,16 +56,20 @@ class CacheRecord:
     repaired: dict[str, int]
 
 
-def find_views(folders: Sequence[Path], cache_dir: Path | None = None) -> list[CachedView]:
-    """List the views of the pair folders, in the order given, names sorted; nothing is read or written yet.
+def find_views(
+    folders: Sequence[Path], cache_dir: Path | None = None, fallback: Path | None = None
+) -> list[CachedView]:
+    """List the views of the pair folders, in the order given, names sorted; no pixel is read or written yet.
 
+    Their arrays lie in `cache_dir` when that is given, else in the folder of pairs itself, else, when that cannot be
+    written, in `fallback`.
     Raises `DatasetError` when a folder holds no pairs, `UsageError` when there is no folder.
     """
     if not folders:
         raise UsageError("no folder of pairs is given; at least one is needed")
     views = []
     for folder in folders:
-        cache = _cache_folder(Path(folder), cache_dir)
+        cache = _cache_folder(Path(folder), cache_dir, fallback)
         views += [_cached_view(paths, cache) for paths in list_pairs(folder)]
     return views
 
@@ -88,19 +92,20 @@ def build_cache(views: Sequence[CachedView], references: bool = False) -> Iterat
 # Where
 
 
-def _cache_folder(folder: Path, cache_dir: Path | None) -> Path:
-    """`<folder>/.n2n-cache`, or a subfolder of `cache_dir` named after the folder when that is given."""
+def _cache_folder(folder: Path, cache_dir: Path | None, fallback: Path | None) -> Path:
+    """Where the arrays of one folder of pairs lie; elsewhere than beside it, under a name that tells folders apart."""
+    if cache_dir is None and fallback is not None and not _is_writable(folder):
+        cache_dir = fallback / FOLDER_NAME
     if cache_dir is None:
         return folder / FOLDER_NAME
     digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
     return cache_dir / f"{folder.resolve().name}-{digest}"
 
 
-def is_writable(folder: Path) -> bool:
-    """Whether the folder's own cache can be written: permission bits count, even for root, who may ignore them."""
-    cache = folder / FOLDER_NAME
-    probe = cache if cache.is_dir() else folder
-    return os.access(probe, os.W_OK) and bool(probe.stat().st_mode & 0o222)
+def _is_writable(folder: Path) -> bool:
+    """Permission bits count even for root, who could ignore them: a read-only data set stays as it is."""
+    place = folder / FOLDER_NAME if (folder / FOLDER_NAME).is_dir() else folder
+    return not place.is_dir() or (os.access(place, os.W_OK) and bool(place.stat().st_mode & 0o222))
 
 
 def _cached_view(paths: PairPaths, cache: Path) -> CachedView:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,14 +24,10 @@ class Processes:
         if self.count > 1:
             distributed.barrier()
 
-    def leave(self) -> None:
-        """End the conversation with the other processes."""
-        if self.count > 1:
-            distributed.destroy_process_group()
 
-
-def join_processes() -> Processes:
-    """Meet the other processes of `torchrun` (nccl with GPUs, gloo without), or be the only one."""
+@contextlib.contextmanager
+def join_processes() -> Iterator[Processes]:
+    """Meet the other processes of `torchrun` (nccl with GPUs, gloo without), or be the only one; part at the end."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     gpu = torch.cuda.is_available()
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -38,4 +36,8 @@ def join_processes() -> Processes:
         if gpu:
             torch.cuda.set_device(device)
         distributed.init_process_group("nccl" if gpu else "gloo")
-    return Processes(int(os.environ.get("RANK", "0")), count, device)
+    try:
+        yield Processes(int(os.environ.get("RANK", "0")), count, device)
+    finally:
+        if count > 1:
+            distributed.destroy_process_group()

@@ -12,7 +12,6 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,6 @@ from renderer_bridge.errors import DatasetError, WeightsError
 
 MAX_SKIPPED_IN_ROW = 20
 AVERAGE_RAMP = 0.05
-PREFETCH_THREADS = 2
-PREFETCHED = 4
 LOG_COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "seconds", "pair_mse", "standard_error", "psnr_db")
 
 
@@ -68,60 +65,60 @@ def train(
     the cache in `<folder>/.n2n-cache`, or in `cache_dir`. Raises `DatasetError`, `ExrError`, `WeightsError` or
     `OutputError`.
     """
-    # Data: rank 0 fills the cache while the others wait.
-    processes = join_processes()
-    views = find_views(folders, cache_dir)
-    training, held_out = split_views(views, config)
-    if processes.rank == 0:
-        deque(build_cache(training, references=config.clean_targets), maxlen=0)
-        deque(build_cache(held_out, references=True), maxlen=0)
-    processes.wait()
-    dataset = PairDataset(training, Augmentation(config.flip, config.exposure_stops), config.clean_targets)
+    with join_processes() as processes:
+        # Data: rank 0 fills the cache while the others wait.
+        first, device = processes.rank == 0, processes.device
+        training, held_out = split_views(find_views(folders, cache_dir, fallback=run_dir), config)
+        if first:
+            deque(build_cache(training, references=config.clean_targets), maxlen=0)
+            deque(build_cache(held_out, references=True), maxlen=0)
+            open_run(run_dir, settings(config, training), FREE_SETTINGS)
+        processes.wait()
+        dataset = PairDataset(training, Augmentation(config.flip, config.exposure_stops), config.clean_targets)
 
-    # State: new, or where the run folder left off.
-    state = new_state(config, processes.device)
-    if processes.rank == 0:
-        open_run(run_dir, settings(config, training), FREE_SETTINGS)
-    load_checkpoint(run_dir, state)
-    processes.wait()
-    if state.step >= config.steps:
-        return
-    bf16 = uses_bf16(config.precision, processes.device)
-    forward = DistributedDataParallel(state.network) if processes.count > 1 else state.network
-    data = f"{len(training)} views, {'clean' if config.clean_targets else 'noisy'} targets"
-    log = Log(run_dir, LOG_COLUMNS, state.step) if processes.rank == 0 else None
-    saved_step = state.step
+        # State: where the run folder left off, else new.
+        state = new_state(config, device)
+        if not load_checkpoint(run_dir, state) and config.init:
+            warm_start(state, find_weights(config.init))
+        processes.wait()
+        if state.step >= config.steps:
+            return
+        bf16 = uses_bf16(config.precision, device)
+        forward = DistributedDataParallel(state.network) if processes.count > 1 else state.network
+        log = Log(run_dir, LOG_COLUMNS, state.step) if first else None
+        saved_step = state.step
 
-    # Steps.
-    batches = prefetch(dataset, config, processes.rank, state.step)
-    try:
-        for layers, target in batches:
+        # Steps.
+        batches = dataset.batches(
+            config.seed, processes.rank, range(state.step, config.steps), config.batch, config.crop
+        )
+        try:
             start = time.perf_counter()
-            rate = learning_rate(config, state.step)
-            loss, norm = train_step(state, forward, layers, target.to(processes.device), config, rate, bf16)
-            state.step += 1
-            last = state.step == config.steps
-            validation = None
-            if processes.rank == 0 and held_out and (last or state.step % config.validation_every == 0):
-                validation = validate(state.average, held_out, processes.device, bf16)
-                keep_best(state, validation)
-            state.seconds += time.perf_counter() - start
-            record = TrainRecord(state.step, loss, rate, norm, state.seconds, state.skipped, validation)
+            for layers, target in batches:
+                rate = learning_rate(config, state.step)
+                loss, norm = train_step(state, forward, layers, target.to(device), config, rate, bf16)
+                state.step += 1
+                last = state.step == config.steps
+                validation = None
+                if first and held_out and (last or state.step % config.validation_every == 0):
+                    validation = validate(state.average, held_out, device, bf16)
+                    keep_best(state, validation)
+                state.seconds += time.perf_counter() - start
+                if log is not None:
+                    log.write(state.step, loss, rate, norm, state.seconds, *_scores(validation))
+                if first and (last or state.step % config.checkpoint_every == 0):
+                    save_checkpoint(run_dir, state, describe(config, state, len(training)))
+                    saved_step = state.step
+                yield TrainRecord(state.step, loss, rate, norm, state.seconds, state.skipped, validation)
+                start = time.perf_counter()
+        except GeneratorExit:  # the consumer ceased iterating between two steps: the state is whole
+            if first and saved_step != state.step:
+                save_checkpoint(run_dir, state, describe(config, state, len(training)))
+            raise
+        finally:
+            batches.close()
             if log is not None:
-                log.write(record.step, loss, rate, norm, state.seconds, *_scores(validation))
-            if log is not None and (last or state.step % config.checkpoint_every == 0):
-                save_checkpoint(run_dir, state, description(config, state, data))
-                saved_step = state.step
-            yield record
-    except GeneratorExit:
-        if log is not None and saved_step != state.step:
-            save_checkpoint(run_dir, state, description(config, state, data))
-        raise
-    finally:
-        batches.close()
-        if log is not None:
-            log.close()
-        processes.leave()
+                log.close()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -192,16 +189,14 @@ def update_average(state: TrainState, half_life: float) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# State, views, crops
+# State and views
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """Network from the seed or from `config.init`, its average, and a fresh Adam."""
+    """Random network from the seed, its average, and a fresh Adam."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = ARCHITECTURES["unet"](input_channels(PAPER_LAYERS))
-    if config.init:
-        _warm_start(network, find_weights(config.init))
     network = network.to(device)
     average = copy.deepcopy(network).requires_grad_(False).eval()
     optimizer = torch.optim.Adam(
@@ -210,14 +205,15 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     return TrainState(network, average, optimizer)
 
 
-def _warm_start(network: nn.Module, path: Path) -> None:
-    """Load the weights in `path`; raises `WeightsError` when they are of another network or take other layers."""
+def warm_start(state: TrainState, path: Path) -> None:
+    """Begin from the weights in `path`; raises `WeightsError` when they are of another network or take other layers."""
     model = load_model(path)
     if model.layers != PAPER_LAYERS:
         raise WeightsError(
-            f"{path}: takes the layers {', '.join(model.layers)}; --init needs {', '.join(PAPER_LAYERS)}"
+            f"{path}: takes {', '.join(model.layers)}; --init needs weights for {', '.join(PAPER_LAYERS)}"
         )
-    load_tensors(path, network, model.network.state_dict())
+    for network in (state.network, state.average):
+        load_tensors(path, network, model.network.state_dict())
 
 
 def split_views(views: Sequence[CachedView], config: TrainConfig) -> tuple[list[CachedView], list[CachedView]]:
@@ -241,25 +237,9 @@ def split_views(views: Sequence[CachedView], config: TrainConfig) -> tuple[list[
 
 def settings(config: TrainConfig, training: Sequence[CachedView]) -> dict[str, Any]:
     """What makes a run this run: the configuration and the names of the views it trains on."""
-    names = "\n".join(f"{view.paths.a.parent.name}/{view.name}" for view in training)
+    names = "\n".join(f"{view.paths.a.resolve().parent.name}/{view.name}" for view in training)
     views = {"views": len(training), "views_sha256": hashlib.sha256(names.encode()).hexdigest()[:16]}
     return dataclasses.asdict(config) | views
-
-
-def prefetch(
-    dataset: PairDataset, config: TrainConfig, rank: int, first_step: int
-) -> Generator[tuple[dict[str, Tensor], Tensor], None, None]:
-    """Batches from `first_step` to the end, drawn by threads ahead of their use; the threads cannot change a batch."""
-    pool = ThreadPoolExecutor(PREFETCH_THREADS, "crops")
-    waiting: deque[Future[tuple[dict[str, Tensor], Tensor]]] = deque()
-    try:
-        for step in range(first_step, config.steps + PREFETCHED):
-            if step < config.steps:
-                waiting.append(pool.submit(dataset.batch, config.seed, rank, step, config.batch, config.crop))
-            if step >= first_step + PREFETCHED:
-                yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -276,8 +256,9 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def description(config: TrainConfig, state: TrainState, data: str) -> Description:
+def describe(config: TrainConfig, state: TrainState, views: int) -> Description:
     """What the weights file says of this training."""
+    data = f"{views} views, {'clean' if config.clean_targets else 'noisy'} targets"
     return Description(layers=PAPER_LAYERS, loss=config.loss, data=data, steps=state.step)
 
 

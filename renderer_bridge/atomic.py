@@ -15,8 +15,8 @@ from renderer_bridge.errors import OutputError
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` on success, remove it otherwise.
 
-    The folder is made when missing. Raises `OutputError` when the folder or the file cannot be written (permission, full
-    disk, a folder of that name); the file that stood there before is then untouched.
+    The folder is made when missing. Raises `OutputError` when the folder or the file cannot be written (permission,
+    full disk, a folder of that name); the file that stood there before is then untouched.
     """
     final = Path(path)
     temporary: Path | None = None
@@ -33,8 +33,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(final)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"{final}: cannot be written ({reason}); a writable folder with free space is needed") from error
+        reason = error.strerror or error
+        raise OutputError(
+            f"{final}: cannot be written ({reason}); a folder with space and permission is needed"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

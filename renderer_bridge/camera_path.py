@@ -23,9 +23,10 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CameraPath:
-    """Keyframes of a moving camera: `times` (K,) in seconds, increasing; `origins`, `targets`, `ups` (K, 3); `fovs` (K,).
+    """Keyframes of a moving camera.
 
-    `fovs` are degrees along `fov_axis` ("x" or "y"). `fps` is the frame rate the author had in mind.
+    `times` (K,) are seconds, increasing; `origins`, `targets`, `ups` have shape (K, 3), `fovs` (K,). `fovs` are
+    degrees along `fov_axis` ("x" or "y"). `fps` is the frame rate the author had in mind.
     """
 
     times: Vector
@@ -95,8 +96,8 @@ def catmull_rom(times: Vector, points: Vector, time: float) -> Vector:
     before, after = max(segment - 1, 0), min(segment + 2, len(times) - 1)
     p0, p1, p2, p3 = points[before], points[segment], points[segment + 1], points[after]
     span = times[segment + 1] - times[segment]
-    m1 = (p2 - p0) * span / max(times[segment + 1] - times[before], span) * (1.0 if before != segment else 0.5)
-    m2 = (p3 - p1) * span / max(times[after] - times[segment], span) * (1.0 if after != segment + 1 else 0.5)
+    m1 = (p2 - p0) * (0.5 if before == segment else span / (times[segment + 1] - times[before]))
+    m2 = (p3 - p1) * (0.5 if after == segment + 1 else span / (times[after] - times[segment]))
     h00, h10 = 2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t
     h01, h11 = -2 * t**3 + 3 * t**2, t**3 - t**2
     return np.asarray(h00 * p1 + h10 * m1 + h01 * p2 + h11 * m2, dtype=np.float64)

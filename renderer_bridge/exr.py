@@ -143,7 +143,8 @@ def read_exr(path: str | Path) -> ExrImage:
         with _library_warnings() as warnings:
             parts = OpenEXR.File(str(path), separate_channels=True).parts
     except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
-        raise ExrError(f"{path}: OpenEXR cannot read it ({error}); a flat EXR file is needed") from error
+        reason = " ".join(str(error).split())
+        raise ExrError(f"{path}: OpenEXR cannot read it ({reason}); an EXR file without that is needed") from error
     if len(parts) != len(raw):
         reason = " ".join(warnings) or f"{len(parts)} of {len(raw)} parts could be read"
         raise ExrError(f"{path}: its pixels are damaged ({reason}); a complete EXR file is needed")
@@ -200,7 +201,12 @@ def _header(path: str | Path, part: ExrPart) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    """The value as the binding takes it: no numpy scalars, and C order, for it ignores strides without a word."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)
+    return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value
 
 
 def _library_channels(path: str | Path, part: ExrPart) -> dict[str, Any]:

@@ -133,9 +133,14 @@ def _check_flat(part: RawPart, deep: bool) -> None:
 
 def _check_size(part: RawPart, size: int) -> None:
     width, height = _window(part)
-    claimed = width * height * sum(_channel_bytes(part))
+    pixel_bytes = sum(_channel_bytes(part))
+    claimed = width * height * pixel_bytes
     if width * height > _MAX_PIXELS or claimed > _ALWAYS_FINE_BYTES + _MAX_RATIO * size:
         raise _Damaged(f"claims {width}x{height} pixels, more than its {size} bytes can hold")
+    if "tiles" in part.attributes:
+        tile_width, tile_height, _ = _tile_shape(part)
+        if tile_width * tile_height * pixel_bytes > _ALWAYS_FINE_BYTES:
+            raise _Damaged(f"claims tiles of {tile_width}x{tile_height} pixels")
 
 
 def _window(part: RawPart) -> tuple[int, int]:

@@ -95,17 +95,25 @@ class Pair:
     def __post_init__(self) -> None:
         a, b = self.a, self.b
         if a.size != b.size:
-            raise ValueError(f"A is {a.size[1]}x{a.size[0]} but B is {b.size[1]}x{b.size[0]}: both halves must have one size")
+            raise ValueError(
+                f"A is {a.size[1]}x{a.size[0]} but B is {b.size[1]}x{b.size[0]}: both halves must have one size"
+            )
         if a.spp is not None and b.spp is not None and a.spp != b.spp:
             raise ValueError(f"A has {a.spp} spp but B has {b.spp}: both halves must have the same samples per pixel")
         if a.seed is not None and a.seed == b.seed:
-            raise ValueError(f"A and B share the seed {a.seed}: their noise would be the same; different seeds are needed")
-        if a.camera is not None and b.camera is not None and not np.allclose(a.camera.to_world, b.camera.to_world):
+            raise ValueError(
+                f"A and B share the seed {a.seed}: their noise would be the same; different seeds are needed"
+            )
+        if a.camera is not None and b.camera is not None and not _same_view(a.camera, b.camera):
             raise ValueError("A and B have different cameras: both halves must show the same view")
         if np.array_equal(a.color, b.color) and np.any(a.color != a.color[:1, :1]):
             raise ValueError("A and B hold equal pixels: two renders with different seeds are needed")
         if self.reference is not None and self.reference.shape != a.color.shape:
             raise ValueError(f"reference has shape {self.reference.shape}, the halves {a.color.shape}")
+
+
+def _same_view(a: Camera, b: Camera) -> bool:
+    return bool(np.allclose(a.to_world, b.to_world) and np.isclose(a.fov_deg, b.fov_deg))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Seeded cameras around a scene's own: clear of geometry, and looking at something lit.
 
 Every camera is a function of (seed, index). Clearance is tested by casting rays: the way from the scene's camera to the
-new one must be free, and so must a sphere around it. Light is tested by a tiny render.
+new one must be free, and so must a sphere around it. Light and detail are tested by a tiny render.
 """
 
 from __future__ import annotations
@@ -26,20 +26,29 @@ MOVE = (0.05, 0.6)  # distance from the scene's camera, as a share of the median
 CLEARANCE = 0.06  # free space around a camera, as the same share
 CLEARANCE_RAYS = 128
 FOV_FACTOR = (0.75, 1.25)
-PROBE_WIDTH, PROBE_SPP = 24, 4
+PROBE_WIDTH, PROBE_SPP = 24, 8
 LEAST_LIGHT = 0.1  # mean radiance of a view over that of the scene's own view
 LEAST_SEEN = 0.5  # share of the rays that must hit something, over that of the scene's own view
+LEAST_DETAIL = 0.5  # spread of albedo and normal over that of the scene's own view: no picture of a bare wall
 CAMERA_STREAM = 7  # derive_seed: apart from the seeds of the renders
 
 
 @dataclass(frozen=True)
 class _Surroundings:
-    """What the scene's own camera sees: hit points (N, 3), their median distance, mean radiance, share of rays that hit."""
+    """What the scene's own camera sees: hit points (N, 3), their median distance, and how much there is to see."""
 
     points: Vector
     distance: float
+    sight: _Sight
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """Mean radiance, share of rays that hit, and spread of albedo and normal, in a tiny render."""
+
     light: float
     seen: float
+    detail: float
 
 
 def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) -> list[Camera]:
@@ -55,22 +64,30 @@ def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) 
 
 
 def _look_around(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Surroundings:
-    small = _small(camera)
     probe_seed = derive_seed(seed, CAMERA_STREAM)
-    layers = render_aovs(scene, small, ["position", "depth"], spp=1, seed=probe_seed, sensor=sensor)
-    hit = layers["depth"][..., 0] > 0
-    if not hit.any():
+    layers = render_aovs(scene, _small(camera), ["position", "depth"], spp=1, seed=probe_seed, sensor=sensor)
+    depth = layers["depth"][..., 0]
+    if not depth.any():
         raise SceneError(f"{scene.path}: its camera sees no geometry, so no views around it can be chosen; use --path")
-    color, _ = render_color(scene, small, spp=16, seed=probe_seed, sensor=sensor)
-    points = layers["position"][hit].astype(np.float64)
-    return _Surroundings(points, float(np.median(layers["depth"][..., 0][hit])), float(color.mean()), float(hit.mean()))
+    points = layers["position"][depth > 0].astype(np.float64)
+    return _Surroundings(points, float(np.median(depth[depth > 0])), _sight(scene, camera, sensor, probe_seed))
+
+
+def _sight(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Sight:
+    small = _small(camera)
+    layers = render_aovs(scene, small, ["albedo", "sh_normal", "depth"], spp=1, seed=seed, sensor=sensor)
+    color, _ = render_color(scene, small, spp=PROBE_SPP, seed=seed, sensor=sensor)
+    detail = layers["albedo"].std(axis=(0, 1)).mean() + layers["normal"].std(axis=(0, 1)).mean()
+    return _Sight(float(color.mean()), float((layers["depth"] > 0).mean()), float(detail))
 
 
 def _find_camera(scene: MitsubaScene, own: Camera, around: _Surroundings, sensor: int, seed: int, index: int) -> Camera:
     for attempt in range(TRIES):
         random = np.random.default_rng([seed, CAMERA_STREAM, index, attempt])
         camera = _propose(random, own, around)
-        if camera is not None and _is_free(scene, own, camera, around) and _is_lit(scene, camera, around, sensor, seed):
+        if camera is None or not _is_free(scene, own, camera, around):
+            continue
+        if _is_worth_a_view(scene, camera, around, sensor, seed):
             return camera
     raise SceneError(
         f"{scene.path}: no free and lit place for view {index} in {TRIES} tries around its camera; "
@@ -103,12 +120,10 @@ def _is_free(scene: MitsubaScene, own: Camera, camera: Camera, around: _Surround
     return bool(cast_rays(scene, camera.origin, sphere).min() > clearance)
 
 
-def _is_lit(scene: MitsubaScene, camera: Camera, around: _Surroundings, sensor: int, seed: int) -> bool:
-    small = _small(camera)
-    probe_seed = derive_seed(seed, CAMERA_STREAM, 1)
-    seen = render_aovs(scene, small, ["depth"], spp=1, seed=probe_seed, sensor=sensor)["depth"] > 0
-    color, _ = render_color(scene, small, spp=PROBE_SPP, seed=probe_seed, sensor=sensor)
-    return bool(seen.mean() >= LEAST_SEEN * around.seen and color.mean() >= LEAST_LIGHT * around.light)
+def _is_worth_a_view(scene: MitsubaScene, camera: Camera, around: _Surroundings, sensor: int, seed: int) -> bool:
+    own, new = around.sight, _sight(scene, camera, sensor, derive_seed(seed, CAMERA_STREAM, 1))
+    lit, seen = new.light >= LEAST_LIGHT * own.light, new.seen >= LEAST_SEEN * own.seen
+    return lit and seen and new.detail >= LEAST_DETAIL * own.detail
 
 
 def _small(camera: Camera) -> Camera:
@@ -117,7 +132,7 @@ def _small(camera: Camera) -> Camera:
 
 
 def cast_rays(scene: MitsubaScene, origin: Vector, directions: Vector) -> Vector:
-    """Distance to the first surface along `directions` (N, 3), unit, from `origin` (3,); infinity where there is none."""
+    """Distance to the first surface along unit `directions` (N, 3) from `origin` (3,); infinity where there is none."""
     import mitsuba as mi
 
     if scene.variant.startswith("scalar"):

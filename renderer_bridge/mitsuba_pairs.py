@@ -158,7 +158,7 @@ def _is_whole(path: Path, camera: Camera, spp: int, seed: int) -> bool:
 
 
 def _cameras(scene: MitsubaScene, request: PairRequest, folder: Path) -> list[Camera]:
-    """The dataset's cameras: from its manifest as far as that goes, else newly placed; the manifest is kept up to date."""
+    """The dataset's cameras: from its manifest when that has enough, else newly placed and written to it."""
     manifest = folder / MANIFEST
     asked = _description(scene, request)
     known = _read_manifest(manifest, asked) if manifest.exists() else []

@@ -28,7 +28,7 @@ BUILTIN_SCENE = Path(__file__).parent / "scenes" / "builtin" / "scene.xml"
 
 @dataclass(frozen=True)
 class MitsubaScene:
-    """A loaded scene: `scene` and `sensors` are Mitsuba's objects; `integrator` renders color, `aov_integrators` layers."""
+    """A loaded scene; `scene`, `sensors` and `integrator` are Mitsuba's objects of the variant named."""
 
     path: Path
     variant: str
@@ -58,7 +58,7 @@ class MitsubaScene:
         return Camera(matrix, float(np.array(parameters["x_fov"]).ravel()[0]), (width, height))
 
     def place(self, index: int, camera: Camera) -> Any:
-        """Move sensor `index` to `camera` (position, field of view, film size) and return it; compiles no new kernel."""
+        """Move sensor `index` to `camera` (position, field of view, size) and return it; compiles no new kernel."""
         import mitsuba as mi
 
         sensor = self.sensor(index)
@@ -169,7 +169,7 @@ def _children(node: Any, nodes: Any) -> list[Any]:
     """The nodes nested in `node`."""
     import mitsuba as mi
 
-    values = [node.props[key] for key in node.props.keys()]
+    values = [node.props[key] for key in node.props.keys()]  # noqa: SIM118 - not a dict
     return [nodes[value.index()] for value in values if isinstance(value, mi.Properties.ResolvedReference)]
 
 

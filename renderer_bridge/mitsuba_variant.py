@@ -104,7 +104,7 @@ def choose_llvm() -> Path | None:
 
 
 def llvm_version(library: Path) -> int | None:
-    """The major version in a library's file name (`libLLVM.so.19.1`, `libLLVM-15.so`), links followed; None if unnamed."""
+    """The major version in a library's file name (`libLLVM.so.19.1`, `libLLVM-15.so`); None where it names none."""
     for name in (library.name, library.resolve().name):
         match = re.search(r"LLVM(?:-C)?(?:-|\.so\.|\.)(\d+)", name)
         if match:

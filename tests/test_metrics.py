@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
 from denoiser import metrics
+from renderer_bridge.errors import MissingPackageError
 from renderer_bridge.frame import Image
 
 METRICS = {
@@ -185,6 +187,13 @@ def test_values_that_are_not_finite_are_refused(name: str) -> None:
     broken[1, 2, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         METRICS[name](broken, picture())
+
+
+@pytest.mark.parametrize(("name", "package"), [("ssim", "skimage.metrics"), ("flip", "flip_evaluator")])
+def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, name: str, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingPackageError, match=rf"{package}.*n2n-denoiser\[eval\]"):
+        METRICS[name](picture(), picture())
 
 
 def test_ssim_refuses_pictures_smaller_than_its_window() -> None:

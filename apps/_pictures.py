@@ -1,0 +1,41 @@
+"""Pictures for people: linear radiance as 8-bit images, side by side, with captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from denoiser.paper import TONE_MAP_GAMMA
+from renderer_bridge.frame import Image
+
+Picture = NDArray[np.uint8]
+"""8-bit RGB (H, W, 3)."""
+
+CAPTION_HEIGHT = 26
+GAP = 6
+BACKGROUND, INK = (24, 24, 26), (235, 235, 235)
+
+
+def to_display(radiance: Image) -> Picture:
+    """Linear radiance (H, W, 3) tone-mapped as the paper does, T(v) = (v / (1 + v))^(1 / 2.2), to 8 bits."""
+    positive = np.maximum(radiance, 0.0)
+    mapped = (positive / (1.0 + positive)) ** (1.0 / TONE_MAP_GAMMA)
+    return np.asarray(np.rint(mapped * 255.0), dtype=np.uint8)
+
+
+def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:
+    """Pictures of one height in a row, each above its caption."""
+    height = pictures[0].shape[0]
+    width = sum(picture.shape[1] for picture in pictures) + GAP * (len(pictures) - 1)
+    sheet = Pillow.new("RGB", (width, height + CAPTION_HEIGHT), BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    left = 0
+    for picture, caption in zip(pictures, captions, strict=True):
+        sheet.paste(Pillow.fromarray(picture), (left, 0))
+        draw.text((left + picture.shape[1] // 2, height + CAPTION_HEIGHT // 2), caption, INK, font, anchor="mm")
+        left += picture.shape[1] + GAP
+    return np.asarray(sheet)

@@ -1,0 +1,107 @@
+"""n2n-denoise: denoise one EXR frame, or one pair, of any renderer.
+
+n2n-denoise frame.exr -o clean.exr
+n2n-denoise frame.a.exr frame.b.exr -o clean.exr --png clean.png --model run/model.safetensors
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import imageio.v3 as imageio
+import numpy as np
+import tyro
+
+from apps._command import run
+from apps._pictures import to_display
+from denoiser.infer import Precision, denoise_frame, denoise_pair
+from denoiser.model import DEFAULT_NAME, Model, load_model
+from renderer_bridge.atomic import atomic_path
+from renderer_bridge.errors import DatasetError, ExrError, UsageError
+from renderer_bridge.exr import ExrImage, read_exr, write_exr
+from renderer_bridge.exr_frame import frame_of
+from renderer_bridge.frame import Denoised, Frame, Pair
+
+
+@dataclass(frozen=True)
+class DenoiseConfig:
+    """Denoise one EXR frame, or both halves of a pair; every other layer of the file is kept as it is."""
+
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """One EXR file, or the two halves of a pair: two renders of one view with different seeds."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """EXR file to write: the (first) input with its color denoised."""
+    model: str = DEFAULT_NAME
+    """Weights: a .safetensors file, or the name of shipped ones."""
+    png: Path | None = None
+    """Also write a tone-mapped picture."""
+    precision: Precision = "auto"
+    """bf16, fp32, or auto: bf16 where the processor has instructions for it."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of n2n-denoise; returns the exit code."""
+    config = tyro.cli(DenoiseConfig, args=argv, prog="n2n-denoise", description=__doc__)
+    return run(lambda: denoise(config))
+
+
+def denoise(config: DenoiseConfig) -> None:
+    """Read, denoise and write what `config` names."""
+    _check(config)
+    model = load_model(config.model)
+    images = [read_exr(path) for path in config.inputs]
+    frames = [_frame(image, model) for image in images]
+    denoised = _denoise(config, model, frames)
+    write_exr(config.output, images[0].with_layer("color", denoised.color))
+    written = [str(config.output)]
+    if config.png is not None:
+        with atomic_path(config.png) as temporary:
+            imageio.imwrite(temporary, to_display(denoised.color), extension=".png")
+        written.append(str(config.png))
+    print(f"{' '.join(written)}: denoised {denoised.color.shape[1]}x{denoised.color.shape[0]}", file=sys.stderr)
+
+
+def _check(config: DenoiseConfig) -> None:
+    if len(config.inputs) not in (1, 2):
+        raise UsageError(f"{len(config.inputs)} inputs; one frame, or the two halves of a pair, is accepted")
+    if any(config.output.resolve() == path.resolve() for path in config.inputs):
+        raise UsageError(f"{config.output}: is an input too; another name is needed, so that the noisy file stays")
+    if config.output.suffix.lower() != ".exr":
+        raise UsageError(f"{config.output}: the output is an EXR file; its name must end in .exr")
+
+
+def _frame(image: ExrImage, model: Model) -> Frame:
+    """The frame in an image, its repairs told on standard error. Raises `ExrError` when a layer is missing."""
+    frame, repaired = frame_of(image)
+    missing = [name for name in model.layers if name not in frame.layers()]
+    if missing:
+        found = ", ".join(image.channel_names())
+        raise ExrError(
+            f"{image.path}: has no {' and no '.join(missing)} layer, which these weights need; found {found}; "
+            f"render it with {' and '.join(model.layers[1:])} passes"
+        )
+    for layer, count in repaired.items():
+        print(
+            f"{image.path}: {count} {layer} pixels were infinite, NaN or out of range and were mended", file=sys.stderr
+        )
+    return frame
+
+
+def _denoise(config: DenoiseConfig, model: Model, frames: list[Frame]) -> Denoised:
+    if len(frames) == 1:
+        return denoise_frame(model, frames[0], precision=config.precision)
+    try:
+        pair = Pair(frames[0], frames[1])
+    except ValueError as error:
+        raise DatasetError(f"{config.inputs[0]} and {config.inputs[1]}: {error}") from error
+    denoised = denoise_pair(model, pair, precision=config.precision)
+    assert denoised.error is not None
+    print(f"estimated standard error of the noise left: {float(np.mean(denoised.error)):.4g}", file=sys.stderr)
+    return denoised
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Denoise frames and pairs of any size with a trained network.
+
+A picture is padded to the network's alignment and cut into tiles that fit in memory. Tiles overlap by more than the
+network's receptive field, and the overlap is discarded, so that tiled equals whole.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor, nn
+
+from denoiser.model import Model
+from denoiser.transforms import network_input, to_image, to_nchw
+from denoiser.unet import ALIGNMENT
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Denoised, Frame, Image, Pair
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+TILE_PIXELS = 2_800_000
+"""Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four and stays under 3 GiB."""
+
+OVERLAP = 160
+"""Pixels discarded on each inner side of a tile. The U-Net sees 127 pixels far (64 down, 63 up), rounded up to the
+alignment; `tests/test_infer.py` checks that tiled equals whole."""
+
+ERROR_WINDOW = 5
+"""Side, in pixels, of the window over which the squared difference of the denoised halves is averaged."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window of the padded picture: what the network sees, and what is kept of it; (top, bottom, left, right)."""
+
+    seen: tuple[int, int, int, int]
+    kept: tuple[int, int, int, int]
+
+
+def denoise_frame(
+    model: Model, frame: Frame, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+) -> Denoised:
+    """Denoise one frame; linear radiance in, linear radiance (>= 0) out, of the same size.
+
+    `precision` is bf16, fp32, or auto (bf16 where the processor has instructions for it). Raises `DatasetError` when
+    the frame lacks a layer the model takes.
+    """
+    with prepared(model, precision) as network:
+        return Denoised(color=_denoise(network, model, frame, tile_pixels))
+
+
+def denoise_pair(
+    model: Model, pair: Pair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+) -> Denoised:
+    """Denoise both halves and average them, which beats denoising their average.
+
+    `error` is the estimated standard error of the average: half the difference of the two denoised halves, root mean
+    square over `ERROR_WINDOW`. It knows the noise that is left, not a blur that both halves share.
+    """
+    with prepared(model, precision) as network:
+        a = _denoise(network, model, pair.a, tile_pixels)
+        b = _denoise(network, model, pair.b, tile_pixels)
+    squared = ((a - b) / 2) ** 2
+    error = np.sqrt(ndimage.uniform_filter(squared, size=(ERROR_WINDOW, ERROR_WINDOW, 1), mode="nearest"))
+    return Denoised(color=np.asarray((a + b) / 2, dtype=np.float32), error=np.asarray(error, dtype=np.float32))
+
+
+@contextmanager
+def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]:
+    """The model's network on the fastest device, in the precision asked for, without gradients."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.bfloat16 if precision == "bf16" or (precision == "auto" and bf16_gains(device)) else torch.float32
+    with torch.inference_mode():
+        yield copy.deepcopy(model.network).to(device=device, dtype=dtype)
+
+
+def bf16_gains(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 on `device`: a GPU with bf16 units, or a CPU with AVX-512 BF16 or AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tiles
+
+
+def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -> Image:
+    layers = frame.layers()
+    missing = [name for name in model.layers if name not in layers]
+    if missing:
+        raise DatasetError(
+            f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.layers)}"
+        )
+    height, width = frame.size
+    result = np.empty((height, width, 3), dtype=np.float32)
+    for tile in tiles(height, width, tile_pixels):
+        result[slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, layers, tile)
+    return result
+
+
+def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Image], tile: Tile) -> Image:
+    parameter = next(network.parameters())
+    stack = {name: _padded_window(layers[name], tile.seen) for name in model.layers}
+    batch = {name: to_nchw(window, parameter.device) for name, window in stack.items()}
+    output: Tensor = network(network_input(batch, model.layers).to(parameter.dtype))
+    top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
+    height, width = tile.kept[1] - tile.kept[0], tile.kept[3] - tile.kept[2]
+    return to_image(output[..., top : top + height, left : left + width].clamp(min=0))
+
+
+def _padded_window(layer: Image, window: tuple[int, int, int, int]) -> Image:
+    """Cut (top, bottom, left, right); what lies beyond the picture repeats its last row and column."""
+    top, bottom, left, right = window
+    cut = layer[top : min(bottom, layer.shape[0]), left : min(right, layer.shape[1])]
+    missing = (bottom - top - cut.shape[0], right - left - cut.shape[1])
+    if not any(missing):
+        return cut
+    return np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+
+
+def tiles(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> list[Tile]:
+    """Cut a picture into the grid of tiles that costs least and keeps each tile within `tile_pixels`.
+
+    A tile is at least three alignments wide and high beyond its overlaps, so a very small `tile_pixels` is exceeded.
+    """
+    best: tuple[int, list[tuple[int, int, int, int]], list[tuple[int, int, int, int]]] | None = None
+    for rows in range(1, _most_cuts(height) + 1):
+        for columns in range(1, _most_cuts(width) + 1):
+            vertical, horizontal = _cut(height, rows), _cut(width, columns)
+            largest = max(v[1] - v[0] for v in vertical) * max(h[1] - h[0] for h in horizontal)
+            cost = sum(v[1] - v[0] for v in vertical) * sum(h[1] - h[0] for h in horizontal)
+            if largest <= tile_pixels and (best is None or cost < best[0]):
+                best = (cost, vertical, horizontal)
+    if best is None:
+        best = (0, _cut(height, _most_cuts(height)), _cut(width, _most_cuts(width)))
+    return [Tile((v[0], v[1], h[0], h[1]), (v[2], v[3], h[2], h[3])) for v in best[1] for h in best[2]]
+
+
+def _most_cuts(length: int) -> int:
+    return max(1, length // (3 * ALIGNMENT))
+
+
+def _cut(length: int, parts: int) -> list[tuple[int, int, int, int]]:
+    """Cut `length` into `parts`: (seen start, seen end, kept start, kept end); seen ones are aligned."""
+    padded = -(-length // ALIGNMENT) * ALIGNMENT
+    edges = [round(padded / ALIGNMENT * k / parts) * ALIGNMENT for k in range(parts + 1)]
+    return [
+        (max(0, start - OVERLAP), min(padded, end + OVERLAP), start, min(end, length))
+        for start, end in itertools.pairwise(edges)
+    ]

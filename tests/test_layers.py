@@ -1,0 +1,119 @@
+"""The alias table: which channels of which renderer are which of our layers."""
+
+import pytest
+
+from renderer_bridge.layers import ALIASES, LAYERS, accepted_names, find_layer
+
+
+def rgb(name: str, suffixes: str = "RGB") -> tuple[str, ...]:
+    return tuple(f"{name}.{suffix}" for suffix in suffixes)
+
+
+PLAIN = ("R", "G", "B")
+OURS = [*PLAIN, *rgb("albedo"), *rgb("normal", "XYZ"), *rgb("position", "XYZ"), "depth.Z"]
+MITSUBA = [*PLAIN, *rgb("img", "RGBA"), *rgb("albedo"), *rgb("nn", "XYZ"), *rgb("pos", "XYZ"), "dd.T"]
+CYCLES = [
+    *rgb("Composite.Combined", "RGBA"),
+    *rgb("View Layer.Combined", "RGBA"),
+    *rgb("View Layer.Noisy Image", "RGBA"),
+    *rgb("View Layer.DiffCol"),
+    *rgb("View Layer.Denoising Albedo"),
+    *rgb("View Layer.Normal", "XYZ"),
+    *rgb("View Layer.Denoising Normal", "XYZ"),
+    *rgb("View Layer.Position", "XYZ"),
+    "View Layer.Depth.Z",
+]
+PBRT = [*PLAIN, *rgb("Albedo"), *rgb("P", "XYZ"), "dzdx", "dzdy", *rgb("N", "XYZ"), *rgb("Ns", "XYZ"), "u", "v"]
+PBRT_OLD = [*PLAIN, *rgb("Albedo"), "Px", "Py", "Pz", "Nx", "Ny", "Nz", "Nsx", "Nsy", "Nsz"]
+ARNOLD = [*PLAIN, "A", *rgb("denoise_albedo"), *rgb("diffuse"), *rgb("N", "XYZ"), *rgb("P", "XYZ"), "Z"]
+VRAY = [
+    *PLAIN,
+    "A",
+    "diffuseFilter.red",
+    "diffuseFilter.green",
+    "diffuseFilter.blue",
+    *rgb("VRayNormals", "XYZ"),
+    *rgb("effectsResult"),
+    "VRayZDepth.Z",
+]
+
+EXPECTED = {
+    "ours": (OURS, PLAIN, rgb("albedo"), rgb("normal", "XYZ"), rgb("position", "XYZ"), ("depth.Z",)),
+    "mitsuba": (MITSUBA, PLAIN, rgb("albedo"), rgb("nn", "XYZ"), rgb("pos", "XYZ"), ("dd.T",)),
+    "cycles": (
+        CYCLES,
+        rgb("View Layer.Noisy Image"),
+        rgb("View Layer.Denoising Albedo"),
+        rgb("View Layer.Denoising Normal", "XYZ"),
+        rgb("View Layer.Position", "XYZ"),
+        ("View Layer.Depth.Z",),
+    ),
+    "pbrt": (PBRT, PLAIN, rgb("Albedo"), rgb("Ns", "XYZ"), rgb("P", "XYZ"), None),
+    "pbrt, older": (PBRT_OLD, PLAIN, rgb("Albedo"), ("Nsx", "Nsy", "Nsz"), ("Px", "Py", "Pz"), None),
+    "arnold": (ARNOLD, PLAIN, rgb("denoise_albedo"), rgb("N", "XYZ"), rgb("P", "XYZ"), ("Z",)),
+    "vray": (
+        VRAY,
+        PLAIN,
+        ("diffuseFilter.red", "diffuseFilter.green", "diffuseFilter.blue"),
+        rgb("VRayNormals", "XYZ"),
+        None,
+        ("VRayZDepth.Z",),
+    ),
+}
+
+
+@pytest.mark.parametrize("renderer", EXPECTED)
+@pytest.mark.parametrize("reordered", [False, True])
+def test_every_layer_of_every_renderer(renderer: str, reordered: bool) -> None:
+    names, *expected = EXPECTED[renderer]
+    given = sorted(names) if reordered else names  # EXR files list channels by name
+    assert [find_layer(given, layer) for layer in LAYERS] == expected
+
+
+@pytest.mark.parametrize("renderer", EXPECTED)
+def test_case_makes_no_difference(renderer: str) -> None:
+    names, *expected = EXPECTED[renderer]
+    lower = [name.lower() for name in names]
+    assert [find_layer(lower, layer) for layer in LAYERS] == [
+        tuple(name.lower() for name in found) if found else None for found in expected
+    ]
+
+
+def test_a_denoised_picture_is_taken_only_when_there_is_no_noisy_one() -> None:
+    assert find_layer([*rgb("V.Combined"), *rgb("V.Noisy Image")], "color") == rgb("V.Noisy Image")
+    assert find_layer([*rgb("effectsResult"), *PLAIN], "color") == PLAIN
+    assert find_layer(rgb("effectsResult"), "color") == rgb("effectsResult")
+
+
+def test_view_layers_come_before_blenders_composite() -> None:
+    assert find_layer([*rgb("Composite.Combined"), *rgb("Mine.Combined")], "color") == rgb("Mine.Combined")
+
+
+def test_luminance_alone_is_gray_but_not_with_chroma() -> None:
+    assert find_layer(["Y"], "color") == ("Y", "Y", "Y")
+    assert find_layer(["Y", "RY", "BY"], "color") is None
+
+
+def test_components_of_other_layers_are_no_depth() -> None:
+    assert find_layer([*PLAIN, *rgb("normal", "XYZ")], "depth") is None
+    assert find_layer([*PLAIN, *rgb("N", "XYZ"), *rgb("P", "XYZ")], "depth") is None
+
+
+def test_incomplete_layers_are_not_found() -> None:
+    assert find_layer(["R", "G"], "color") is None
+    assert find_layer(["R", "albedo.G", "albedo.B", "B"], "albedo") is None
+    assert find_layer([], "depth") is None
+
+
+def test_arnolds_diffuse_light_is_no_albedo() -> None:
+    assert find_layer([*PLAIN, *rgb("diffuse")], "albedo") is None
+
+
+def test_an_unknown_layer_is_our_bug() -> None:
+    with pytest.raises(KeyError):
+        find_layer(PLAIN, "roughness")
+
+
+def test_the_error_text_names_plain_channels() -> None:
+    assert "R G B" in accepted_names("color")
+    assert set(ALIASES) == set(LAYERS)

@@ -1,0 +1,85 @@
+"""Tone map and layouts: inverse pairs, on pictures that are not square."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from denoiser.transforms import input_channels, inverse_tone_map, network_input, to_image, to_nchw, tone_map
+
+
+@given(st.floats(0, 1e6))
+def test_inverse_tone_map_undoes_the_tone_map(radiance: float) -> None:
+    value = torch.tensor(radiance, dtype=torch.float64)
+    # T' ~ 1 / (2.2 v^2) for large v: an error of one float64 epsilon in T(v) is 2.2 v^2 epsilon in v.
+    tolerance = 1e-12 + 20 * radiance * (1 + radiance) * torch.finfo(torch.float64).eps
+    assert abs(inverse_tone_map(tone_map(value)).item() - radiance) <= tolerance
+
+
+@given(st.floats(0, 0.999))
+def test_tone_map_undoes_its_inverse(mapped: float) -> None:
+    value = torch.tensor(mapped, dtype=torch.float64)
+    assert abs(tone_map(inverse_tone_map(value)).item() - mapped) < 1e-12  # a few dozen float64 epsilons
+
+
+def test_tone_map_is_the_papers_formula_and_clamps_negatives() -> None:
+    values = tone_map(torch.tensor([-1.0, 0.0, 1.0, 3.0, 1e30]))
+    torch.testing.assert_close(values, torch.tensor([0.0, 0.0, 0.5 ** (1 / 2.2), 0.75 ** (1 / 2.2), 1.0]))
+
+
+def test_inverse_tone_map_is_finite_for_any_input() -> None:
+    assert torch.isfinite(inverse_tone_map(torch.tensor([-5.0, 1.0, 7.0]))).all()
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 9]), st.integers(0, 2**31))
+def test_image_to_tensor_and_back(height: int, width: int, channels: int, seed: int) -> None:
+    image = np.random.default_rng(seed).standard_normal((height, width, channels)).astype(np.float32)
+    tensor = to_nchw(image)
+    assert tensor.shape == (1, channels, height, width)
+    np.testing.assert_array_equal(to_image(tensor), image)
+    np.testing.assert_array_equal(to_image(tensor[0]), image)
+
+
+def test_rows_stay_rows_and_columns_columns() -> None:
+    image = np.zeros((2, 5, 3), np.float32)
+    image[1, 4, 2] = 7
+    assert to_nchw(image)[0, 2, 1, 4] == 7
+
+
+def test_a_tensor_shares_its_images_memory() -> None:
+    image = np.zeros((4, 6, 3), np.float32)
+    tensor = to_nchw(image)
+    image[3, 5, 1] = 2
+    assert tensor[0, 1, 3, 5] == 2
+    assert tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_read_only_and_half_images_are_copied() -> None:
+    image = np.ones((2, 3, 3), np.float16)
+    image.flags.writeable = False
+    assert to_nchw(image).dtype == torch.float32
+
+
+def test_a_batch_keeps_its_order() -> None:
+    batch = np.arange(2 * 3 * 4 * 3, dtype=np.float32).reshape(2, 3, 4, 3)
+    np.testing.assert_array_equal(to_image(to_nchw(batch)[1]), batch[1])
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        to_nchw(np.zeros((4, 6), np.float32))
+    with pytest.raises(ValueError, match="one image"):
+        to_image(torch.zeros(2, 3, 4, 4))
+
+
+def test_network_input_follows_the_named_order_and_maps_color_only() -> None:
+    layers = {
+        name: torch.full((1, 3, 2, 4), value) for name, value in (("color", 3.0), ("albedo", 0.5), ("normal", -1.0))
+    }
+    x = network_input(layers, ("albedo", "color", "normal"))
+    assert x.shape == (1, input_channels(("albedo", "color", "normal")), 2, 4)
+    torch.testing.assert_close(x[0, :, 1, 3], torch.tensor([0.5] * 3 + [0.75 ** (1 / 2.2)] * 3 + [-1.0] * 3))
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    with pytest.raises(KeyError):
+        network_input({"color": layers["color"]})
