@@ -1,6 +1,7 @@
 # What users and CI run. `make demo`, `make test` and `make check` set everything up first; once set up, they start at once.
 #
 #   PYTHON=python3.12       another interpreter for the virtual environment (Python 3.11 or newer)
+#   BENCH="--only train"    options of `make bench`
 #   TORCH_INDEX=https://download.pytorch.org/whl/cpu      another package index for torch, here the one without CUDA
 
 PYTHON ?= python3
@@ -35,7 +36,7 @@ check: $(DONE) ## lint, formatting, types, and who may import whom
 	$(BIN)/lint-imports --no-logo
 
 bench: $(DONE) ## measure the speed figures of the README
-	$(BIN)/python -m apps.bench
+	$(BIN)/python -m apps.bench $(BENCH)
 
 clean: ## remove what demo, bench, builds and caches left behind (rm -rf .venv removes the rest)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 
-from renderer_bridge.errors import N2NError, UsageError
+from renderer_bridge.errors import N2NError, N2NWarning, UsageError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -16,19 +19,39 @@ progress_console = Console(stderr=True, highlight=False, markup=False, soft_wrap
 
 
 def run(command: Callable[[], int | None]) -> int:
-    """Run a command; gives its exit code: its own, 0 for None, 1 or 2 for an `N2NError`, 130 for Ctrl-C.
+    """Run a command; gives its exit code: its own or 0, 1 or 2 for an `N2NError`, 1 for lack of memory, 130 for Ctrl-C.
 
-    An error is printed as one sentence on standard error, without a traceback. A KeyboardInterrupt may carry a sentence
-    of its own, such as how to go on.
+    An error is printed as one sentence on standard error, without a traceback, and so is each `N2NWarning`. A
+    KeyboardInterrupt may carry a sentence of its own, such as how to go on.
     """
     try:
-        return command() or DONE
+        with _plain_warnings():
+            return command() or DONE
     except UsageError as error:
         return _say(f"error: {error}", WRONG_USAGE)
     except N2NError as error:
         return _say(f"error: {error}", FAILED)
+    except MemoryError as error:
+        return _say(f"error: not enough memory{': ' if error.args else ''}{error}", FAILED)
     except KeyboardInterrupt as interrupt:
         return _say(f"interrupted{': ' if interrupt.args else ''}{interrupt}", INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show an `N2NWarning` as a sentence for people, without the line of code that gave it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", N2NWarning)
+        show_others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, N2NWarning):
+                print(f"warning: {message}", file=sys.stderr)
+            else:
+                show_others(message, category, *where)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def _say(sentence: str, code: int) -> int:

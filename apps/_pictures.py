@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from denoiser.paper import TONE_MAP_GAMMA
+from denoiser.metrics import tone_map
 from renderer_bridge.frame import Image
 
 Picture = NDArray[np.uint8]
@@ -22,9 +22,7 @@ BACKGROUND, INK = (24, 24, 26), (235, 235, 235)
 
 def to_display(radiance: Image) -> Picture:
     """Linear radiance (H, W, 3) tone-mapped as the paper does, T(v) = (v / (1 + v))^(1 / 2.2), to 8 bits."""
-    positive = np.maximum(radiance, 0.0)
-    mapped = (positive / (1.0 + positive)) ** (1.0 / TONE_MAP_GAMMA)
-    return np.asarray(np.rint(mapped * 255.0), dtype=np.uint8)
+    return np.asarray(np.rint(tone_map(radiance) * 255.0), dtype=np.uint8)
 
 
 def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:

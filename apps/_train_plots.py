@@ -33,7 +33,7 @@ def plot_log(run_dir: Path) -> None:
     scored = log[np.isfinite(log["pair_mse"])]
     if len(scored):
         other = axis.twinx()
-        other.set_ylabel("held-out views: squared error from pairs")
+        other.set_ylabel("held-out views: squared error from pairs", color="C1")
         other.errorbar(scored["step"], scored["pair_mse"], scored["standard_error"], color="C1", marker=".", capsize=2)
     axis.legend()
     save_figure(figure, run_dir / "loss.png")

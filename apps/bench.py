@@ -177,9 +177,7 @@ def bench_train(config: BenchConfig) -> Iterator[Figure]:
 
         def step_on(batch: tuple[dict[str, torch.Tensor], torch.Tensor]) -> tuple[float, float]:
             layers, target = batch
-            return train_step(
-                state, state.network, layers, target.to(device), settings, settings.learning_rate, bf16
-            )
+            return train_step(state, state.network, layers, target.to(device), settings, settings.learning_rate, bf16)
 
         ratio, ours, peer = in_turn(
             lambda: deque((step_on(next(batches)) for _ in range(steps)), maxlen=0),

@@ -2,6 +2,9 @@
 
 n2n-denoise frame.exr -o clean.exr
 n2n-denoise frame.a.exr frame.b.exr -o clean.exr --png clean.png --model run/model.safetensors
+
+The result is the (first) input with its color replaced and all else as it was. In files of Blender Cycles that hold
+`Noisy Image` and `Combined`, the first is read and the second replaced, for that is the one people look at.
 """
 
 from __future__ import annotations
@@ -55,7 +58,7 @@ def denoise(config: DenoiseConfig) -> None:
     images = [read_exr(path) for path in config.inputs]
     frames = [_frame(image, model) for image in images]
     denoised = _denoise(config, model, frames)
-    write_exr(config.output, images[0].with_layer("color", denoised.color))
+    write_exr(config.output, images[0].with_result(denoised.color))
     written = [str(config.output)]
     if config.png is not None:
         with atomic_path(config.png) as temporary:
@@ -67,10 +70,15 @@ def denoise(config: DenoiseConfig) -> None:
 def _check(config: DenoiseConfig) -> None:
     if len(config.inputs) not in (1, 2):
         raise UsageError(f"{len(config.inputs)} inputs; one frame, or the two halves of a pair, is accepted")
-    if any(config.output.resolve() == path.resolve() for path in config.inputs):
+    for output, ending in ((config.output, ".exr"), (config.png, ".png")):
+        if output is not None and output.suffix.lower() != ending:
+            raise UsageError(f"{output}: its name must end in {ending}")
+    if any(_same_file(config.output, path) for path in config.inputs):
         raise UsageError(f"{config.output}: is an input too; another name is needed, so that the noisy file stays")
-    if config.output.suffix.lower() != ".exr":
-        raise UsageError(f"{config.output}: the output is an EXR file; its name must end in .exr")
+
+
+def _same_file(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve() or (a.exists() and b.exists() and a.samefile(b))
 
 
 def _frame(image: ExrImage, model: Model) -> Frame:

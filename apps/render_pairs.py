@@ -6,6 +6,7 @@ n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from renderer_bridge.errors import UsageError
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_scene import load_scene
 from renderer_bridge.mitsuba_variant import set_variant
+from renderer_bridge.seeds import SEED_BITS
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,12 @@ def _request(config: RenderPairsConfig) -> PairRequest:
     for name, value in sizes.items():
         if value is not None and value < 1:
             raise UsageError(f"--{name} {value}: at least 1 is needed")
-    if config.seed < 0 or config.reference_spp < 0 or config.sensor < 0:
-        raise UsageError("--seed, --reference-spp and --sensor must not be negative")
+    if config.reference_spp < 0 or config.sensor < 0:
+        raise UsageError("--reference-spp and --sensor must not be negative")
+    if not 0 <= config.seed < 2**SEED_BITS:
+        raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
     if config.path is None and config.frames is not None:
         raise UsageError("--frames: only together with --path; --views sets the number of views around the camera")
-    if config.aov_spp not in ("auto", "same") and not (config.aov_spp.isdigit() and int(config.aov_spp) > 0):
-        raise UsageError(f"--aov-spp {config.aov_spp}: a positive number, auto or same is accepted")
-    aov_spp = {"auto": None, "same": 0}[config.aov_spp] if not config.aov_spp.isdigit() else int(config.aov_spp)
     return PairRequest(
         spp=SppRange.parse(config.spp),
         views=config.views,
@@ -102,10 +103,19 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         reference_spp=config.reference_spp,
         seed=config.seed,
         sensor=config.sensor,
-        aov_spp=aov_spp,
+        aov_spp=_aov_spp(config.aov_spp),
         position=config.position,
         depth=config.depth,
     )
+
+
+def _aov_spp(text: str) -> int | None:
+    """Samples per pixel as `PairRequest` takes them."""
+    if text in ("auto", "same"):
+        return {"auto": None, "same": 0}[text]
+    if re.fullmatch("[0-9]{1,9}", text) and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--aov-spp {text}: a positive number, auto or same is accepted")
 
 
 def _defines(pairs: list[str]) -> dict[str, str]:

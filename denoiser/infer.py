@@ -68,9 +68,16 @@ def denoise_pair(
     with prepared(model, precision) as network:
         a = _denoise(network, model, pair.a, tile_pixels)
         b = _denoise(network, model, pair.b, tile_pixels)
-    squared = ((a - b) / 2) ** 2
-    error = np.sqrt(ndimage.uniform_filter(squared, size=(ERROR_WINDOW, ERROR_WINDOW, 1), mode="nearest"))
-    return Denoised(color=np.asarray((a + b) / 2, dtype=np.float32), error=np.asarray(error, dtype=np.float32))
+    return Denoised(color=np.asarray((a + b) / 2, dtype=np.float32), error=_standard_error(a, b))
+
+
+def _standard_error(a: Image, b: Image) -> Image:
+    """Root mean square of half the difference of `a` and `b`, (H, W, 3), over a square of `ERROR_WINDOW`."""
+    mean = ((a - b) / 2) ** 2
+    weights = np.full(ERROR_WINDOW, 1 / ERROR_WINDOW)
+    for axis in (0, 1):  # no running sum, as of uniform_filter, whose rounding near a firefly leaves negative squares
+        mean = ndimage.correlate1d(mean, weights, axis=axis, mode="nearest")
+    return np.asarray(np.sqrt(mean), dtype=np.float32)
 
 
 @contextmanager
@@ -127,33 +134,42 @@ def _padded_window(layer: Image, window: tuple[int, int, int, int]) -> Image:
     return np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
 
 
+Cut = tuple[int, int, int, int]
+"""One side of a tile: (seen start, seen end, kept start, kept end)."""
+
+
 def tiles(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> list[Tile]:
     """Cut a picture into the grid of tiles that costs least and keeps each tile within `tile_pixels`.
 
     A tile is at least three alignments wide and high beyond its overlaps, so a very small `tile_pixels` is exceeded.
     """
-    best: tuple[int, list[tuple[int, int, int, int]], list[tuple[int, int, int, int]]] | None = None
-    for rows in range(1, _most_cuts(height) + 1):
-        for columns in range(1, _most_cuts(width) + 1):
-            vertical, horizontal = _cut(height, rows), _cut(width, columns)
-            largest = max(v[1] - v[0] for v in vertical) * max(h[1] - h[0] for h in horizontal)
-            cost = sum(v[1] - v[0] for v in vertical) * sum(h[1] - h[0] for h in horizontal)
-            if largest <= tile_pixels and (best is None or cost < best[0]):
-                best = (cost, vertical, horizontal)
-    if best is None:
-        best = (0, _cut(height, _most_cuts(height)), _cut(width, _most_cuts(width)))
-    return [Tile((v[0], v[1], h[0], h[1]), (v[2], v[3], h[2], h[3])) for v in best[1] for h in best[2]]
+    rows, columns = _cuts(height), _cuts(width)
+    totals = [[_total(cuts) for cuts in side] for side in (rows, columns)]
+    longest = [[_longest(cuts) for cuts in side] for side in (rows, columns)]
+    grids = itertools.product(range(len(rows)), range(len(columns)))
+    fitting = [(r, c) for r, c in grids if longest[0][r] * longest[1][c] <= tile_pixels]
+    row, column = min(fitting, key=lambda at: totals[0][at[0]] * totals[1][at[1]], default=(-1, -1))
+    return [Tile((v[0], v[1], h[0], h[1]), (v[2], v[3], h[2], h[3])) for v in rows[row] for h in columns[column]]
 
 
-def _most_cuts(length: int) -> int:
-    return max(1, length // (3 * ALIGNMENT))
+def _cuts(length: int) -> list[list[Cut]]:
+    """All ways to cut `length` evenly, from one part to the most."""
+    return [_cut(length, parts) for parts in range(1, max(1, length // (3 * ALIGNMENT)) + 1)]
 
 
-def _cut(length: int, parts: int) -> list[tuple[int, int, int, int]]:
-    """Cut `length` into `parts`: (seen start, seen end, kept start, kept end); seen ones are aligned."""
+def _cut(length: int, parts: int) -> list[Cut]:
+    """Cut `length` into `parts` whose seen windows are aligned."""
     padded = -(-length // ALIGNMENT) * ALIGNMENT
     edges = [round(padded / ALIGNMENT * k / parts) * ALIGNMENT for k in range(parts + 1)]
     return [
         (max(0, start - OVERLAP), min(padded, end + OVERLAP), start, min(end, length))
         for start, end in itertools.pairwise(edges)
     ]
+
+
+def _total(cuts: list[Cut]) -> int:
+    return sum(end - start for start, end, _, _ in cuts)
+
+
+def _longest(cuts: list[Cut]) -> int:
+    return max(end - start for start, end, _, _ in cuts)

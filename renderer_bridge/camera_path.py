@@ -64,19 +64,31 @@ def load_camera_path(path: str | Path) -> CameraPath:
         axis, fps = document.get("fov_axis", "x"), float(document.get("fps", 24.0))
     except FileNotFoundError:
         raise SceneError(f"{path}: no such file; a camera path (JSON with keyframes) is needed") from None
-    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise SceneError(
             f"{path}: not a camera path ({type(error).__name__}: {error}); JSON with keyframes that each have time, "
             "origin, target, up and fov is accepted"
         ) from error
-    if axis not in ("x", "y") or fps <= 0:
+    if axis not in ("x", "y") or not 0 < fps < np.inf:
         raise SceneError(f"{path}: fov_axis {axis!r}, fps {fps:g}; fov_axis x or y and a positive fps are accepted")
     if document.get("interpolation", "catmull-rom") != "catmull-rom":
         raise SceneError(f"{path}: interpolation {document['interpolation']!r}; only catmull-rom is accepted")
-    times = columns["time"]
+    _check_keyframes(path, columns)
+    times, fovs = columns["time"], columns["fov"]
+    return CameraPath(times, columns["origin"], columns["target"], columns["up"], fovs, fps, axis)
+
+
+def _check_keyframes(path: str | Path, columns: dict[str, Vector]) -> None:
+    times, fovs = columns["time"], columns["fov"]
     if len(times) < 2 or np.any(np.diff(times) <= 0):
         raise SceneError(f"{path}: {len(times)} keyframes; at least two with increasing times are needed")
-    return CameraPath(times, columns["origin"], columns["target"], columns["up"], columns["fov"], fps, axis)
+    if np.any((fovs <= 0) | (fovs >= 180)):
+        raise SceneError(f"{path}: fov from {fovs.min():g} to {fovs.max():g} degrees; between 0 and 180 is accepted")
+    for index in range(len(times)):
+        try:
+            look_at(columns["origin"][index], columns["target"][index], columns["up"][index])
+        except SceneError as error:
+            raise SceneError(f"{path}: keyframe {index}: {error}") from error
 
 
 def _column(keyframes: Sequence[dict[str, Any]], key: str) -> Vector:

@@ -87,11 +87,29 @@ class ExrImage:
         found = self.find(name)
         if found is None:
             raise ExrError(f"{self.path}: there is no {name} layer to replace; found {', '.join(self.channel_names())}")
-        index, names = found
+        return self._with_channels(name, *found, array)
+
+    def with_result(self, color: Image) -> ExrImage:
+        """A copy whose color is replaced by a denoised one (H, W, 3), as `with_layer`.
+
+        Blender Cycles keeps in `Noisy Image` what a denoiser is given and in `Combined` what people look at: there the
+        result goes into the `Combined` of the same view layer, where it has one, and `Noisy Image` stays.
+        """
+        noisy = self.find("color")
+        qualified = {name.lower(): place for name, place in self._qualified().items()}
+        names = {place: name for name, place in qualified.items()}
+        places = [(noisy[0], channel) for channel in noisy[1]] if noisy else []
+        combined = [qualified.get(names[place].replace("noisy image", "combined")) for place in places]
+        found = [place for place in combined if place is not None]
+        if not found or len(found) < len(places) or len({part for part, _ in found}) > 1:
+            return self.with_layer("color", color)
+        return self._with_channels("color", found[0][0], tuple(channel for _, channel in found), color)
+
+    def _with_channels(self, layer: str, index: int, names: tuple[str, ...], array: Image) -> ExrImage:
         part = self.parts[index]
         expected = (*part.channels[names[0]].shape, len(names))
         if array.shape != expected:
-            raise ExrError(f"{self.path}: its {name} layer is {expected}, the new pixels are {array.shape}")
+            raise ExrError(f"{self.path}: its {layer} layer is {expected}, the new pixels are {array.shape}")
         if len(set(names)) == 1:  # luminance, or depth
             array = array.mean(axis=-1, keepdims=True)
         new = {

@@ -26,11 +26,11 @@ MOVE = (0.05, 0.6)  # distance from the scene's camera, as a share of the median
 CLEARANCE = 0.06  # free space around a camera, as the same share
 CLEARANCE_RAYS = 128
 FOV_FACTOR = (0.75, 1.25)
-PROBE_WIDTH, PROBE_SPP = 24, 8
+PROBE_SIDE, PROBE_SPP = 24, 8  # longer side in pixels
 LEAST_LIGHT = 0.1  # mean radiance of a view over that of the scene's own view
 LEAST_SEEN = 0.5  # share of the rays that must hit something, over that of the scene's own view
 LEAST_DETAIL = 0.5  # spread of albedo and normal over that of the scene's own view: no picture of a bare wall
-CAMERA_STREAM = 7  # derive_seed: apart from the seeds of the renders
+CAMERA_STREAM = (0, 0, 7)  # derive_seed: longer than the paths of the renders, (view, half), and so apart from them
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) 
 
 
 def _look_around(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Surroundings:
-    probe_seed = derive_seed(seed, CAMERA_STREAM)
+    probe_seed = derive_seed(seed, *CAMERA_STREAM)
     layers = render_aovs(scene, _small(camera), ["position", "depth"], spp=1, seed=probe_seed, sensor=sensor)
     depth = layers["depth"][..., 0]
     if not depth.any():
@@ -83,7 +83,7 @@ def _sight(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Sigh
 
 def _find_camera(scene: MitsubaScene, own: Camera, around: _Surroundings, sensor: int, seed: int, index: int) -> Camera:
     for attempt in range(TRIES):
-        random = np.random.default_rng([seed, CAMERA_STREAM, index, attempt])
+        random = np.random.default_rng([seed, *CAMERA_STREAM, index, attempt])
         camera = _propose(random, own, around)
         if camera is None or not _is_free(scene, own, camera, around):
             continue
@@ -121,14 +121,14 @@ def _is_free(scene: MitsubaScene, own: Camera, camera: Camera, around: _Surround
 
 
 def _is_worth_a_view(scene: MitsubaScene, camera: Camera, around: _Surroundings, sensor: int, seed: int) -> bool:
-    own, new = around.sight, _sight(scene, camera, sensor, derive_seed(seed, CAMERA_STREAM, 1))
+    own, new = around.sight, _sight(scene, camera, sensor, derive_seed(seed, *CAMERA_STREAM, 1))
     lit, seen = new.light >= LEAST_LIGHT * own.light, new.seen >= LEAST_SEEN * own.seen
     return lit and seen and new.detail >= LEAST_DETAIL * own.detail
 
 
 def _small(camera: Camera) -> Camera:
-    width, height = camera.resolution
-    return Camera(camera.to_world, camera.fov_deg, (PROBE_WIDTH, max(1, round(PROBE_WIDTH * height / width))))
+    width, height = (max(1, round(PROBE_SIDE * side / max(camera.resolution))) for side in camera.resolution)
+    return Camera(camera.to_world, camera.fov_deg, (width, height))
 
 
 def cast_rays(scene: MitsubaScene, origin: Vector, directions: Vector) -> Vector:
@@ -138,5 +138,7 @@ def cast_rays(scene: MitsubaScene, origin: Vector, directions: Vector) -> Vector
     if scene.variant.startswith("scalar"):
         hits = [scene.scene.ray_intersect_preliminary(mi.Ray3f(list(origin), list(d))) for d in directions]
         return np.array([hit.t if hit.is_valid() else np.inf for hit in hits])
-    rays: Any = mi.Ray3f(mi.Point3f(*origin.tolist()), mi.Vector3f(directions.T.astype(np.float32)))
+    origins = np.broadcast_to(origin, directions.shape)  # as an array: a literal would compile a kernel for each origin
+    points, vectors = (np.ascontiguousarray(each.T, dtype=np.float32) for each in (origins, directions))
+    rays: Any = mi.Ray3f(mi.Point3f(points), mi.Vector3f(vectors))
     return np.array(scene.scene.ray_intersect_preliminary(rays).t, dtype=np.float64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -42,10 +43,10 @@ class SppRange:
     @classmethod
     def parse(cls, text: str) -> SppRange:
         """From "8" or "1..32". Raises `UsageError` for anything else, or below 1."""
-        parts = text.split("..")
-        if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
+        found = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:\.\.\s*([0-9]{1,9})\s*)?", text)
+        if found is None:
             raise UsageError(f"spp {text!r}: a number such as 8 or a range such as 1..32 is accepted")
-        low, high = int(parts[0]), int(parts[-1])
+        low, high = int(found[1]), int(found[2] or found[1])
         if low < 1 or high < low:
             raise UsageError(f"spp {text!r}: at least 1 sample per pixel is needed, and a range must not fall")
         return cls(low, high)
@@ -88,8 +89,9 @@ class ViewRecord:
 def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) -> Iterator[ViewRecord]:
     """Render what is missing or damaged in `folder`, and yield one record a view.
 
-    Raises `DatasetError` when the folder holds a dataset of another scene, spp, seed or size, `SceneError` when no
-    cameras can be placed, `OutputError` when a file cannot be written.
+    A folder may be given more views, or a reference, later. Raises `DatasetError` when the folder holds a dataset of
+    another scene, spp, seed, size or camera, `SceneError` when no cameras can be placed, `OutputError` when a file
+    cannot be written.
     """
     folder = Path(folder)
     cameras = _cameras(scene, request, folder)
@@ -142,15 +144,32 @@ def _render_reference(
 
 
 def _is_whole(path: Path, camera: Camera, spp: int, seed: int) -> bool:
-    """Whether `path` is a readable render of just this camera, spp and seed."""
+    """Whether `path` is a readable render of just this camera, spp and seed; False where it is missing or damaged.
+
+    Raises `DatasetError` when it is a sound picture of something else, which must not be overwritten.
+    """
     if not path.exists():
         return False
     try:
         frame, repaired = read_frame(path)
     except ExrError:
         return False
-    height, width = frame.size
-    return not repaired and (width, height) == camera.resolution and (frame.spp, frame.seed) == (spp, seed)
+    if repaired:
+        return False
+    same_camera = frame.camera is not None and _same(frame.camera, camera)
+    if not same_camera or (frame.spp, frame.seed) != (spp, seed) or frame.size != camera.resolution[::-1]:
+        raise DatasetError(
+            f"{path}: is another picture (spp {frame.spp}, seed {frame.seed}, {frame.size[1]}x{frame.size[0]}, "
+            f"{'the same' if same_camera else 'another or no'} camera) than the one asked for (spp {spp}, seed {seed}, "
+            f"{camera.resolution[0]}x{camera.resolution[1]}); move it away, or choose another folder"
+        )
+    return True
+
+
+def _same(a: Camera, b: Camera) -> bool:
+    """Whether two cameras are the same but for rounding."""
+    same_view = np.allclose(a.to_world, b.to_world, rtol=1e-6, atol=1e-9) and np.isclose(a.fov_deg, b.fov_deg)
+    return bool(same_view) and a.resolution == b.resolution
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -161,17 +180,29 @@ def _cameras(scene: MitsubaScene, request: PairRequest, folder: Path) -> list[Ca
     """The dataset's cameras: from its manifest when that has enough, else newly placed and written to it."""
     manifest = folder / MANIFEST
     asked = _description(scene, request)
-    known = _read_manifest(manifest, asked) if manifest.exists() else []
+    before, known = _read_manifest(manifest, asked) if manifest.exists() else ({}, [])
+    cameras = _known_or_new(scene, request, known)
+    if any(not _same(old, new) for old, new in zip(known, cameras, strict=False)):
+        raise DatasetError(
+            f"{folder}: holds pairs of other cameras; the scene or the camera path has changed since, and a new folder "
+            "is needed"
+        )
+    asked["reference_spp"] = asked["reference_spp"] or before.get("reference_spp", 0)
+    asked["cameras"] = [_camera_json(camera) for camera in max(known, cameras, key=len)]
+    if asked != before:
+        write_text(manifest, json.dumps(asked, indent=1) + "\n")
+    return cameras
+
+
+def _known_or_new(scene: MitsubaScene, request: PairRequest, known: list[Camera]) -> list[Camera]:
+    """As many cameras as are asked for; the first is always read from the scene or the path, to notice a change."""
+    own = scene.camera(request.sensor)
     if request.path is not None:
         path = load_camera_path(request.path)
-        own = scene.camera(request.sensor)
-        cameras = path.cameras(request.frames or path.frames, own.resolution)
-    elif len(known) >= request.views:
-        return known
-    else:
-        cameras = seeded_cameras(scene, request.views, request.seed, request.sensor)
-    write_text(manifest, json.dumps({**asked, "cameras": [_camera_json(c) for c in cameras]}, indent=1) + "\n")
-    return cameras
+        return path.cameras(request.frames or path.frames, own.resolution)
+    enough = len(known) >= request.views
+    placed = [] if enough else seeded_cameras(scene, request.views, request.seed, request.sensor)
+    return [own, *known[1 : request.views], *placed[max(1, len(known)) :]]
 
 
 def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
@@ -183,6 +214,7 @@ def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
         "tool_version": importlib.metadata.version("n2n-denoiser"),
         "variant": scene.variant,
         "scene": str(scene.path.resolve()),
+        "defines": dict(scene.defines),
         "integrator": scene.integrator_name,
         "path": str(request.path.resolve()) if request.path else None,
         "spp": [request.spp.low, request.spp.high],
@@ -191,22 +223,32 @@ def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
     }
 
 
-def _read_manifest(manifest: Path, asked: dict[str, Any]) -> list[Camera]:
+def _read_manifest(manifest: Path, asked: dict[str, Any]) -> tuple[dict[str, Any], list[Camera]]:
+    """A manifest that fits what is `asked`, and its cameras."""
     try:
         found = json.loads(manifest.read_text(encoding="utf-8"))
         cameras = [_camera_from_json(camera) for camera in found["cameras"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{manifest}: is damaged ({error}); remove it, or choose another output folder") from error
-    may_change = ("tool_version", "variant", "scene")
-    differing = [key for key in asked if key not in may_change and found.get(key) != asked[key]]
-    if Path(str(found.get("scene"))).parts[-2:] != Path(asked["scene"]).parts[-2:]:
-        differing.insert(0, "scene")
-    if differing:
-        told = ", ".join(f"{key} {found.get(key)} there, {asked[key]} asked for" for key in differing)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise DatasetError(
+            f"{manifest}: is damaged ({type(error).__name__}: {error}); remove it, and the same command writes it again"
+        ) from error
+    found = {"defines": {}, **found}  # older manifests have none
+    refused = [key for key in asked if not _fits(key, found.get(key), asked[key])]
+    if refused:
+        told = ", ".join(f"{key} {found.get(key)} there, {asked[key]} asked for" for key in refused)
         raise DatasetError(
             f"{manifest.parent}: holds other pairs ({told}); the same options or a new folder are needed"
         )
-    return cameras
+    return found, cameras
+
+
+def _fits(key: str, found: Any, asked: Any) -> bool:
+    """Whether a dataset begun with `found` as its `key` may be continued with `asked`."""
+    if found == asked or key in ("tool_version", "variant"):
+        return True
+    if key in ("scene", "path") and isinstance(found, str) and isinstance(asked, str):
+        return Path(found).parts[-2:] == Path(asked).parts[-2:]  # the same file, moved with its folder
+    return key == "reference_spp" and 0 in (found, asked)
 
 
 def _camera_json(camera: Camera) -> dict[str, Any]:

@@ -10,7 +10,9 @@ with `path` 0.27 s, with `aov(path)` 0.56 s. Both halves in one launch gained no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ from renderer_bridge.seeds import derive_seed
 
 CHUNK_SAMPLES = 2**22  # samples per launch: about 5 s on two cores, 0.3 GB with all AOVs
 LEAST_AOV_SPP = 8  # AOVs cost a tenth of radiance; fewer samples leave edges ragged
-AOV_STREAM = 1  # derive_seed: color chunks use stream 0, AOV chunks stream 1
+COLOR_STREAM, AOV_STREAM = 0, 1  # derive_seed
 AOV_CHANNELS = {"albedo": 3, "sh_normal": 3, "position": 3, "depth": 1}
 LAYER_OF_AOV = {"albedo": "albedo", "sh_normal": "normal", "position": "position", "depth": "depth"}
 
@@ -67,11 +69,10 @@ def render_frame(
     `spp` samples per pixel for color; AOVs get `aov_spp`, by default at least `LEAST_AOV_SPP`. All noise is a function
     of `seed` (32 bits). Raises `UsageError` for a sample count below 1 and `SceneError` when Mitsuba cannot render.
     """
-    if spp < 1 or (aov_spp is not None and aov_spp < 1):
-        raise UsageError(f"spp {spp if spp < 1 else aov_spp}: at least 1 sample per pixel is needed")
     color, bad = render_color(scene, camera, spp=spp, seed=seed, sensor=sensor)
+    least = max(spp, LEAST_AOV_SPP)
     names = ["albedo", "sh_normal"] + ["position"] * position + ["depth"] * depth
-    layers = render_aovs(scene, camera, names, spp=aov_spp or max(spp, LEAST_AOV_SPP), seed=seed, sensor=sensor)
+    layers = render_aovs(scene, camera, names, spp=least if aov_spp is None else aov_spp, seed=seed, sensor=sensor)
     return Rendered(Frame(color=color, camera=camera, spp=spp, seed=seed, **layers), bad)
 
 
@@ -90,72 +91,120 @@ def render_pair(
 
 
 def render_color(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, sensor: int = 0) -> tuple[Image, int]:
-    """Linear radiance, float32 (H, W, 3), and the count of invalid samples that were left out."""
-    return _render(scene, scene.place(sensor, camera), scene.integrator, 3, spp, (seed, 0), radiance=True)
+    """Linear radiance, float32 (H, W, 3), and the count of invalid samples that were left out.
+
+    A pixel without any valid sample is black. Raises as `render_frame` does.
+    """
+    launch = _Launch(scene, scene.place(sensor, camera), scene.integrator, camera.resolution)
+    return _render(launch, spp, (seed, COLOR_STREAM))
 
 
 def render_aovs(
     scene: MitsubaScene, camera: Camera, names: list[str], *, spp: int, seed: int, sensor: int = 0
 ) -> dict[str, Image]:
-    """The named Mitsuba AOVs as the layers of a `Frame`: albedo clamped to [0, 1], normals of unit length or zero."""
+    """The named Mitsuba AOVs as the layers of a `Frame`: albedo clamped to [0, 1], normals of unit length or zero.
+
+    Positions and depths are means over a pixel like the rest, and lie between two surfaces where it shows an edge.
+    """
     import mitsuba as mi
 
-    aovs = ",".join(f"{name}:{name}" for name in names)
-    integrator = mi.load_dict({"type": "aov", "aovs": aovs})
-    channels = sum(AOV_CHANNELS[name] for name in names)
-    placed = scene.place(sensor, camera)
-    stacked, _ = _render(scene, placed, integrator, channels, spp, (seed, AOV_STREAM), radiance=False)
-    layers, start = {}, 0
-    for name in names:
-        layer = np.ascontiguousarray(stacked[..., start : start + AOV_CHANNELS[name]])
-        layers[LAYER_OF_AOV[name]] = RANGE_OF_AOV[name](layer)
-        start += AOV_CHANNELS[name]
+    integrator = mi.load_dict({"type": "aov", "aovs": ",".join(f"{name}:{name}" for name in names)})
+    launch = _Launch(scene, scene.place(sensor, camera), integrator, camera.resolution, tuple(names))
+    stacked, _ = _render(launch, spp, (seed, AOV_STREAM))
+    layers = {
+        LAYER_OF_AOV[name]: RANGE_OF_AOV[name](np.ascontiguousarray(stacked[..., channels]))
+        for name, channels in _channels(names).items()
+    }
+    if "depth" in layers:
+        layers["depth"] = from_the_camera(layers["depth"], camera, float(launch.sensor.near_clip()))
     return layers
+
+
+def from_the_camera(depth: Image, camera: Camera, near_clip: float) -> Image:
+    """Distances (H, W, 1) from the camera itself; Mitsuba's start on its near plane. 0 stays: nothing is there."""
+    width, height = camera.resolution
+    half_width = np.tan(np.radians(camera.fov_deg) / 2)
+    x = ((np.arange(width) + 0.5) / width * 2 - 1) * half_width
+    y = ((np.arange(height) + 0.5) / height * 2 - 1) * half_width * height / width
+    near = near_clip * np.sqrt(1 + x**2 + y[:, None] ** 2)  # (H, W): along the ray through each pixel's middle
+    return np.asarray(np.where(depth > 0, depth + near[..., None], 0.0), dtype=np.float32)
+
+
+def _channels(names: Iterable[str]) -> dict[str, slice]:
+    """Where each AOV lies among the channels of all."""
+    ends = itertools.accumulate(AOV_CHANNELS[name] for name in names)
+    return {name: slice(end - AOV_CHANNELS[name], end) for name, end in zip(names, ends, strict=True)}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Launches
 
 
-def _render(
-    scene: MitsubaScene, sensor: Any, integrator: Any, channels: int, spp: int, stream: tuple[int, int], radiance: bool
-) -> tuple[Image, int]:
-    """Average `spp` finite samples of every pixel, in launches of at most `CHUNK_SAMPLES`: (H, W, channels)."""
-    launch = _launch_scalar if scene.variant.startswith("scalar") else _launch_jit
-    width, height = (int(n) for n in np.array(sensor.film().size()).ravel())
-    per_chunk = max(1, CHUNK_SAMPLES // (width * height))
-    sums = np.zeros((height, width, channels), dtype=np.float64)
-    counts = np.zeros((height, width, 1), dtype=np.float64)
+@dataclass(frozen=True)
+class _Launch:
+    """What one launch renders: the `aovs` of those names, or radiance when there are none."""
+
+    scene: MitsubaScene
+    sensor: Any
+    integrator: Any
+    size: tuple[int, int]
+    aovs: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        return sum(AOV_CHANNELS[name] for name in self.aovs) if self.aovs else 3
+
+
+Sums = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""For each pixel of a launch the sum of its finite samples, (N, C), and their number, (N,)."""
+
+
+def _render(launch: _Launch, spp: int, stream: tuple[int, int]) -> tuple[Image, int]:
+    """Average the finite ones of `spp` samples of every pixel, (H, W, C), and count the others."""
+    if spp < 1:
+        raise UsageError(f"spp {spp}: at least 1 sample per pixel is needed")
+    width, height = launch.size
+    scalar = launch.scene.variant.startswith("scalar")
+    sums = np.zeros((height * width, launch.channels), dtype=np.float64)
+    counts = np.zeros(height * width, dtype=np.float64)
+    limit = max(CHUNK_SAMPLES, height * width) if scalar else CHUNK_SAMPLES  # the scalar variants render whole pictures
     try:
-        for chunk, first in enumerate(range(0, spp, per_chunk)):
-            samples = min(per_chunk, spp - first)
-            seed = derive_seed(*stream, chunk)
-            chunk_sums, valid = launch(scene.scene, sensor, integrator, (width, height), samples, seed, radiance)
-            sums += chunk_sums.reshape(sums.shape)
-            counts += valid.reshape(counts.shape)
+        for index, (pixels, samples) in enumerate(_chunks(height * width, spp, limit)):
+            seed = derive_seed(*stream, index)
+            added, valid = _scalar(launch, samples, seed) if scalar else _jit(launch, pixels, samples, seed)
+            sums[pixels] += added
+            counts[pixels] += valid
     except RuntimeError as error:
-        raise SceneError(f"{scene.path}: Mitsuba cannot render it: {' '.join(str(error).split())}") from error
-    return np.asarray(sums / np.maximum(counts, 1), dtype=np.float32), int(width * height * spp - counts.sum())
+        raise SceneError(f"{launch.scene.path}: Mitsuba cannot render it: {' '.join(str(error).split())}") from error
+    image = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    return image.reshape(height, width, -1), int(width * height * spp - counts.sum())
 
 
-def _launch_jit(
-    scene: Any, sensor: Any, integrator: Any, size: tuple[int, int], spp: int, seed: int, radiance: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One launch on a Dr.Jit variant: for each pixel the sum of its finite samples, (H * W, C), and their number."""
+def _chunks(pixels: int, spp: int, limit: int) -> Iterator[tuple[slice, int]]:
+    """Cut the samples of a picture into launches of at most `limit`: (which pixels, samples of each)."""
+    at_once, samples = min(pixels, limit), max(1, limit // pixels)
+    for done in range(0, spp, samples):
+        for first in range(0, pixels, at_once):
+            yield slice(first, min(first + at_once, pixels)), min(samples, spp - done)
+
+
+def _jit(launch: _Launch, pixels: slice, spp: int, seed: int) -> Sums:
+    """One launch on a Dr.Jit variant."""
     import drjit as dr
     import mitsuba as mi
 
-    count = size[0] * size[1] * spp
+    count = (pixels.stop - pixels.start) * spp
     sampler = mi.load_dict({"type": "independent"})
     sampler.seed(seed, count)
-    ray, weight = _camera_rays(sensor, sampler, size, spp, count)
-    spectrum, _, aovs = integrator.sample(scene, sampler, ray, sensor.get_medium(), True)
-    values = list(spectrum * weight) if radiance else list(aovs)
+    ray, weight = _camera_rays(launch, sampler, pixels.start, spp, count)
+    medium = launch.sensor.get_medium()
+    spectrum, _, aovs = launch.integrator.sample(launch.scene.scene, sampler, ray, medium, True)
+    values = list(aovs) if launch.aovs else list(spectrum * weight)
     finite = mi.Bool(True)
     for value in values:
         finite &= dr.isfinite(value)
-    if not radiance:  # rough conductors report albedos of 40 and more: clamp each sample, not the mean
-        values[:3] = [dr.clip(value, 0.0, 1.0) for value in values[:3]]
+    clamped = _channels(launch.aovs).get("albedo", slice(0))
+    values[clamped] = [dr.clip(value, 0.0, 1.0) for value in values[clamped]]  # each sample: some reach 40 and more
     values = [dr.select(finite, value, 0.0) for value in values]
     valid = dr.select(finite, mi.Float(1.0), mi.Float(0.0))
     dr.eval(values, valid)  # one kernel; block_sum would otherwise trace the paths again for every channel
@@ -163,13 +212,14 @@ def _launch_jit(
     return np.stack(sums, axis=-1), np.array(dr.block_sum(valid, spp))
 
 
-def _camera_rays(sensor: Any, sampler: Any, size: tuple[int, int], spp: int, count: int) -> tuple[Any, Any]:
+def _camera_rays(launch: _Launch, sampler: Any, first: int, spp: int, count: int) -> tuple[Any, Any]:
     """Jittered rays for every sample, those of a pixel side by side, and the sensor's weights."""
     import drjit as dr
     import mitsuba as mi
 
-    width, height = (dr.opaque(mi.UInt32, n) for n in size)
-    pixel = dr.arange(mi.UInt32, count) // dr.opaque(mi.UInt32, spp)
+    sensor = launch.sensor
+    width, height = (dr.opaque(mi.UInt32, n) for n in launch.size)
+    pixel = dr.arange(mi.UInt32, count) // dr.opaque(mi.UInt32, spp) + dr.opaque(mi.UInt32, first)
     corner = mi.Point2f(mi.Float(pixel % width), mi.Float(pixel // width))
     film = (corner + sampler.next_2d()) / mi.Point2f(mi.Float(width), mi.Float(height))
     aperture = sampler.next_2d() if sensor.needs_aperture_sample() else mi.Point2f(0.5)
@@ -179,27 +229,33 @@ def _camera_rays(sensor: Any, sampler: Any, size: tuple[int, int], spp: int, cou
     return ray, weight
 
 
-def _launch_scalar(
-    scene: Any, sensor: Any, integrator: Any, size: tuple[int, int], spp: int, seed: int, radiance: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One render of the scalar variant; it hides the samples, so a picture with invalid ones is rendered in parts."""
-
-    def render(samples: int, with_seed: int) -> NDArray[np.float32]:
-        image = np.array(integrator.render(scene, sensor, seed=with_seed, spp=samples), dtype=np.float32)
-        return image[..., :3] if radiance else image
-
-    image = render(spp, seed)
-    finite = np.isfinite(image).all(axis=-1)
-    if finite.all():
-        return image * spp, np.full(finite.shape, spp, dtype=np.float32)
-    return _one_by_one(render, spp, seed)
+def _scalar(launch: _Launch, spp: int, seed: int) -> Sums:
+    """One render of a scalar variant; it hides the samples, so a picture with invalid ones is rendered again singly."""
+    with _no_warnings():
+        image = _scalar_image(launch, spp, seed)
+        finite = np.isfinite(image).all(axis=-1)
+        if finite.all():
+            return image * spp, np.full(finite.shape, spp, dtype=np.float32)
+        samples = [_scalar_image(launch, 1, derive_seed(seed, 2, k)) for k in range(spp)]
+    valid = [np.asarray(np.isfinite(sample).all(axis=-1)) for sample in samples]
+    sums = np.sum([np.where(ok[:, None], sample, 0.0) for ok, sample in zip(valid, samples, strict=True)], axis=0)
+    return sums.astype(np.float32), np.sum(valid, axis=0, dtype=np.float32)
 
 
-def _one_by_one(
-    render: Callable[[int, int], NDArray[np.float32]], spp: int, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Render again one sample at a time and leave the invalid ones out."""
-    samples = [render(1, derive_seed(seed, 2, k)) for k in range(spp)]
-    finite = [np.asarray(np.isfinite(sample).all(axis=-1)) for sample in samples]
-    sums = np.sum([np.where(ok[..., None], sample, 0.0) for ok, sample in zip(finite, samples, strict=True)], axis=0)
-    return np.asarray(sums, dtype=np.float32), np.sum(finite, axis=0, dtype=np.float32)
+def _scalar_image(launch: _Launch, spp: int, seed: int) -> NDArray[np.float32]:
+    image = launch.integrator.render(launch.scene.scene, launch.sensor, seed=seed, spp=spp)
+    pixels = np.array(image, dtype=np.float32)  # (H, W, C), with alpha where the film has it
+    return pixels.reshape(-1, pixels.shape[-1])[:, : launch.channels]
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keep Mitsuba from printing a line for every invalid sample: they are counted here."""
+    import mitsuba as mi
+
+    before = mi.logger().log_level()
+    mi.logger().set_log_level(mi.LogLevel.Error)
+    try:
+        yield
+    finally:
+        mi.logger().set_log_level(before)

@@ -1,17 +1,18 @@
 """Load a Mitsuba scene so that noisy pairs can be rendered from it.
 
 Any XML from version 0.5 to 3.x that Mitsuba can upgrade. Unknown properties are warnings. An integrator that cannot
-render noisy pairs is replaced, with a warning; every film gets a box filter and every sampler becomes independent,
-since a wider filter would correlate the noise of neighbouring pixels.
+render noisy pairs is replaced, with a warning. Every film becomes a plain RGB one with a box filter, and every sampler
+independent, since a wider filter would correlate the noise of neighbouring pixels.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,41 +22,45 @@ from renderer_bridge.errors import N2NWarning, SceneError
 from renderer_bridge.frame import Camera
 
 NOISY_INTEGRATORS = ("path", "volpath", "volpathmis", "direct")
-WRAPPING_INTEGRATORS = ("aov", "moment", "stokes")
+KEPT_SETTINGS = ("max_depth", "rr_depth", "hide_emitters")  # of an integrator that is replaced
+DEFAULT_FILM_SIZE = (768, 576)  # Mitsuba's own, (width, height)
 PERSPECTIVE_SENSORS = ("perspective", "thinlens")
 BUILTIN_SCENE = Path(__file__).parent / "scenes" / "builtin" / "scene.xml"
 
 
 @dataclass(frozen=True)
 class MitsubaScene:
-    """A loaded scene; `scene`, `sensors` and `integrator` are Mitsuba's objects of the variant named."""
+    """A loaded scene; `scene`, `sensors` and `integrator` are Mitsuba's objects of the variant named.
+
+    `cameras` are those of the perspective sensors, by index, as the file says. `defines` are the values given to the
+    `$name` parameters of the file.
+    """
 
     path: Path
     variant: str
     scene: Any
     sensors: tuple[Any, ...]
+    cameras: Mapping[int, Camera]
     integrator: Any
     integrator_name: str
+    defines: Mapping[str, str] = field(default_factory=dict)
 
     def sensor(self, index: int) -> Any:
         """The sensor of that index. Raises `SceneError` when there is none, or when it has no perspective."""
         if not 0 <= index < len(self.sensors):
             raise SceneError(f"{self.path}: no sensor {index}; it has {len(self.sensors)}, numbered from 0")
         sensor = self.sensors[index]
-        if "x_fov" not in _parameters(sensor):
+        if index not in self.cameras:
             raise SceneError(
-                f"{self.path}: sensor {index} is a {sensor.class_name()}; "
+                f"{self.path}: sensor {index} is of class {sensor.class_name()}; "
                 f"a perspective one is needed ({', '.join(PERSPECTIVE_SENSORS)})"
             )
         return sensor
 
     def camera(self, index: int = 0) -> Camera:
-        """The scene's own camera number `index`, at the film's size."""
-        sensor = self.sensor(index)
-        parameters = _parameters(sensor)
-        matrix = np.array(sensor.world_transform().matrix, dtype=np.float64).reshape(4, 4)
-        width, height = (int(n) for n in np.array(sensor.film().size()).ravel())
-        return Camera(matrix, float(np.array(parameters["x_fov"]).ravel()[0]), (width, height))
+        """The scene's own camera number `index`, at the film's size; where `place` has moved it does not matter."""
+        self.sensor(index)
+        return self.cameras[index]
 
     def place(self, index: int, camera: Camera) -> Any:
         """Move sensor `index` to `camera` (position, field of view, size) and return it; compiles no new kernel."""
@@ -92,6 +97,8 @@ def load_scene(
     path = Path(path)
     if not path.is_file():
         raise SceneError(f"{path}: no such file; a Mitsuba scene (XML) is needed")
+    if {"config", "filename"} & set(defines or {}):  # Mitsuba's function has arguments of these names
+        raise SceneError(f"{path}: its parameters $config and $filename cannot be given; change their <default>")
     variant = mi.variant()
     config = mi.parser.ParserConfig(variant)
     config.unused_properties = mi.LogLevel.Warn
@@ -109,7 +116,9 @@ def load_scene(
     sensors = tuple(scene.sensors())
     if not sensors:
         raise SceneError(f"{path}: has no sensor; at least one perspective sensor is needed")
-    return MitsubaScene(path, variant, scene, sensors, scene.integrator(), name)
+    integrator = scene.integrator() or mi.load_dict({"type": name})
+    cameras = {index: camera_of(sensor) for index, sensor in enumerate(sensors) if "x_fov" in _parameters(sensor)}
+    return MitsubaScene(path, variant, scene, sensors, cameras, integrator, name, dict(defines or {}))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -117,60 +126,92 @@ def load_scene(
 
 
 def _prepare_nodes(path: Path, nodes: Any, width: int | None, height: int | None) -> str:
-    """Fix integrator, filters, samplers and films of the parsed nodes; return the integrator's name."""
+    """Fix integrator, samplers and films of the parsed nodes; return the integrator's name."""
     import mitsuba as mi
 
     kinds = mi.ObjectType
-    media = any(node.type == kinds.Medium for node in nodes)
-    name = "path"
     for node in nodes:
-        if node.type == kinds.Integrator:
-            name = _prepare_integrator(path, node, nodes, media)
-        elif node.type == kinds.ReconstructionFilter:
-            node.props = _replacement(node.props, "box")
-        elif node.type == kinds.Sampler:
+        if node.type == kinds.Sampler:
             node.props = _replacement(node.props, "independent")
-        elif node.type == kinds.Film:
-            _prepare_film(node.props, width, height)
-            if not any(child.type == kinds.ReconstructionFilter for child in _children(node, nodes)):
-                node.props["box"] = mi.load_dict({"type": "box"})
-    return name
+        elif node.type == kinds.Sensor:
+            _prepare_film(node, nodes, width, height)
+    fallback = "volpath" if any(node.type == kinds.Medium for node in nodes) else "path"
+    own = _own_integrators(nodes)
+    if not own:
+        _warn(f"{path}: has no integrator; {fallback!r} is used")
+        return fallback
+    return _prepare_integrator(path, own[0], nodes, fallback)
 
 
-def _prepare_integrator(path: Path, node: Any, nodes: Any, media: bool) -> str:
+def _own_integrators(nodes: Any) -> list[Any]:
+    """The scene's integrators (Mitsuba accepts one), without those nested in another."""
+    import mitsuba as mi
+
+    found = [(index, node) for index, node in enumerate(nodes) if node.type == mi.ObjectType.Integrator]
+    nested = {index for _, node in found for index in _child_indices(node)}
+    return [node for index, node in found if index not in nested]
+
+
+def _prepare_integrator(path: Path, node: Any, nodes: Any, fallback: str) -> str:
     """Keep a path tracer; put the one nested in a wrapper in its place; replace anything else."""
     import mitsuba as mi
 
     found = str(node.props.plugin_name())
     if found in NOISY_INTEGRATORS:
         return found
-    if found in WRAPPING_INTEGRATORS:
-        nested = [child.props for child in _children(node, nodes)]
-        inner = [props for props in nested if props.plugin_name() in NOISY_INTEGRATORS]
-        if inner:
-            node.props = mi.Properties(inner[0])
-            return str(inner[0].plugin_name())
-    name = "volpath" if media else "path"
-    replacement = _replacement(node.props, name)
-    for key in ("max_depth", "rr_depth", "hide_emitters"):
-        if node.props.has_property(key):
-            replacement[key] = node.props[key]
-    node.props = replacement
-    warnings.warn(
-        f"{path}: integrator {found!r} cannot render noisy pairs and was replaced by {name!r}; "
-        f"kept as they are: {', '.join(NOISY_INTEGRATORS)}",
-        N2NWarning,
-        stacklevel=5,
+    wrapped = _with_nested(node, nodes)
+    usable = next((props for props in wrapped if props.plugin_name() in NOISY_INTEGRATORS), None)
+    replacement = _replacement(node.props, fallback) if usable is None else mi.Properties(usable)
+    if usable is None:
+        for props, key in itertools.product(reversed(wrapped), KEPT_SETTINGS):
+            if key in props:
+                replacement[key] = props[key]
+    node.props = replacement  # last of all: Mitsuba copies it over the properties that `wrapped` refers to
+    name = str(replacement.plugin_name())
+    _warn(
+        f"{path}: integrator {found!r} cannot render noisy pairs and was replaced by {name!r}"
+        f"{'' if usable is None else ', which it wraps'}; kept as they are: {', '.join(NOISY_INTEGRATORS)}"
     )
     return name
 
 
-def _children(node: Any, nodes: Any) -> list[Any]:
-    """The nodes nested in `node`."""
+def _with_nested(node: Any, nodes: Any) -> list[Any]:
+    """The properties of an integrator and of those nested in it, outermost first."""
+    import mitsuba as mi
+
+    children = [nodes[index] for index in _child_indices(node)]
+    inner = [_with_nested(child, nodes) for child in children if child.type == mi.ObjectType.Integrator]
+    return [node.props, *itertools.chain.from_iterable(inner)]
+
+
+def _child_indices(node: Any) -> list[int]:
+    """Indices of the nodes nested in `node`."""
     import mitsuba as mi
 
     values = [node.props[key] for key in node.props.keys()]  # noqa: SIM118 - not a dict
-    return [nodes[value.index()] for value in values if isinstance(value, mi.Properties.ResolvedReference)]
+    return [int(value.index()) for value in values if isinstance(value, mi.Properties.ResolvedReference)]
+
+
+def _prepare_film(sensor: Any, nodes: Any, width: int | None, height: int | None) -> None:
+    """Give the sensor a plain film of the old one's size, or of that asked for, without a crop window."""
+    import mitsuba as mi
+
+    films = [nodes[index] for index in _child_indices(sensor) if nodes[index].type == mi.ObjectType.Film]
+    old_width, old_height = _film_size(films[0].props) if films else DEFAULT_FILM_SIZE
+    new_width = width or (max(1, round(height * old_width / old_height)) if height else old_width)
+    new_height = height or (max(1, round(width * old_height / old_width)) if width else old_height)
+    if not films:
+        film = {"type": "hdrfilm", "width": new_width, "height": new_height, "filter": {"type": "box"}}
+        sensor.props["film"] = mi.load_dict(film)
+    for node in films:
+        node.props = _replacement(node.props, "hdrfilm")
+        node.props["width"], node.props["height"] = new_width, new_height
+        node.props["filter"] = mi.load_dict({"type": "box"})
+
+
+def _film_size(props: Any) -> tuple[int, int]:
+    width, height = DEFAULT_FILM_SIZE
+    return int(props.get("width", width)), int(props.get("height", height))
 
 
 def _replacement(props: Any, plugin: str) -> Any:
@@ -181,19 +222,15 @@ def _replacement(props: Any, plugin: str) -> Any:
     return replacement
 
 
-def _prepare_film(props: Any, width: int | None, height: int | None) -> None:
-    """Set the film's size, and drop a crop window: pairs always show the whole picture."""
-    old_width = int(props["width"]) if props.has_property("width") else 768
-    old_height = int(props["height"]) if props.has_property("height") else 576
-    props["width"] = width or (max(1, round(height * old_width / old_height)) if height else old_width)
-    props["height"] = height or (max(1, round(width * old_height / old_width)) if width else old_height)
-    for key in ("crop_width", "crop_height", "crop_offset_x", "crop_offset_y"):
-        if props.has_property(key):
-            props.remove_property(key)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Mitsuba's objects
+
+
+def camera_of(sensor: Any) -> Camera:
+    """The camera that a perspective sensor is at the moment."""
+    matrix = np.array(sensor.world_transform().matrix, dtype=np.float64).reshape(4, 4)
+    width, height = (int(n) for n in np.array(sensor.film().size()).ravel())
+    return Camera(matrix, float(np.array(_parameters(sensor)["x_fov"]).ravel()[0]), (width, height))
 
 
 def _parameters(sensor: Any) -> Any:
@@ -226,7 +263,8 @@ def _mitsuba_warnings(path: Path) -> Iterator[None]:
 
     class Collector(mi.Appender):  # type: ignore[misc]
         def append(self, level: Any, text: str) -> None:
-            messages.append(_plain(text))
+            if level >= mi.LogLevel.Warn:
+                messages.append(_plain(text))
 
         def log_progress(self, *args: Any) -> None:
             pass
@@ -243,7 +281,11 @@ def _mitsuba_warnings(path: Path) -> Iterator[None]:
         for appender in before:
             logger.add_appender(appender)
         for message in dict.fromkeys(messages):
-            warnings.warn(f"{path}: {message}", N2NWarning, stacklevel=5)
+            _warn(f"{path}: {message}")
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, N2NWarning, stacklevel=2)
 
 
 def _plain(text: object) -> str:

@@ -2,7 +2,8 @@
 
 Dr.Jit's LLVM backend aborts the whole process with some LLVM versions (15 and 16 on CPUs with AVX-512), which no
 `except` can catch. So the library is chosen before Dr.Jit loads it: LLVM 19 is proven, 16 and older are never used, any
-other is probed in a child process that renders a few pixels, and the answer is kept in the user's cache folder.
+other is probed in a child process that renders a few pixels, and the answer is kept in the user's cache folder. A CUDA
+device is probed likewise: in many containers OptiX, which comes with the driver, is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from renderer_bridge.atomic import write_text
@@ -33,6 +36,7 @@ LIBRARY_FOLDERS = (
     "/usr/lib",
     "/usr/local/lib",
 )
+LLVM_FOLDERS = (("/usr/lib", "llvm-*/lib"), ("/opt/homebrew/opt", "llvm*/lib"))
 HOW_TO_GET_LLVM = "on Debian: apt-get install libllvm19"
 
 
@@ -49,7 +53,9 @@ def set_variant(name: str = "auto") -> str:
     if full == "auto":
         full = _best_variant()
     elif full == "cuda_ad_rgb" and not cuda_runs():
-        raise N2NError("--variant cuda: no CUDA device was found on this machine; llvm or scalar is accepted here")
+        raise N2NError(
+            "--variant cuda: Mitsuba finds no CUDA device with OptiX on this machine; llvm or scalar is accepted here"
+        )
     elif full == "llvm_ad_rgb" and not choose_llvm():
         raise N2NError(f"--variant llvm: no LLVM library newer than {NEWEST_BROKEN_LLVM} works here; {HOW_TO_GET_LLVM}")
     import mitsuba as mi
@@ -62,6 +68,13 @@ def set_variant(name: str = "auto") -> str:
 def _best_variant() -> str:
     if cuda_runs():
         return "cuda_ad_rgb"
+    if _cuda_driver() is not None:
+        warnings.warn(
+            "Mitsuba cannot render on the CUDA device of this machine (OptiX, a part of the driver, may be missing); "
+            "the processor renders instead",
+            N2NWarning,
+            stacklevel=3,
+        )
     if choose_llvm():
         return "llvm_ad_rgb"
     warnings.warn(
@@ -73,15 +86,33 @@ def _best_variant() -> str:
     return "scalar_rgb"
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# CUDA
+
+
 def cuda_runs() -> bool:
-    """Whether the CUDA driver is present and reports at least one device."""
-    name = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
+    """Whether there is a CUDA device and Mitsuba renders on it."""
+    driver = _cuda_driver()
+    return driver is not None and _renders("cuda_ad_rgb", driver, {})
+
+
+def _cuda_driver() -> str | None:
+    """What identifies the CUDA driver, its devices and whether OptiX is there; None without driver or device."""
+    windows = platform.system() == "Windows"
+    driver = _library("nvcuda.dll" if windows else "libcuda.so.1")
+    count, version = ctypes.c_int(0), ctypes.c_int(0)
+    if driver is None or driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        return None
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    optix = windows or _library("libnvoptix.so.1") is not None
+    return f"cuda {version.value}, {count.value} devices, optix {optix}"
+
+
+def _library(name: str) -> ctypes.CDLL | None:
     try:
-        driver = ctypes.CDLL(name)
+        return ctypes.CDLL(name)
     except OSError:
-        return False
-    count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+        return None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -91,72 +122,103 @@ def cuda_runs() -> bool:
 def choose_llvm() -> Path | None:
     """Point `DRJIT_LIBLLVM_PATH` at an LLVM library that works, and return it; None when there is none.
 
-    A path the user has set in that variable goes first, and is refused all the same when it is known to abort.
+    A path the user has set in that variable goes first, and is refused all the same, with an `N2NWarning`, when it is
+    missing or aborts.
     """
-    for library in _llvm_candidates():
-        version = llvm_version(library)
-        if version is not None and version <= NEWEST_BROKEN_LLVM:
-            continue
-        if version == PROVEN_LLVM or _probed(library):
+    chosen = os.environ.get("DRJIT_LIBLLVM_PATH")
+    for library in _llvm_candidates(chosen):
+        if _llvm_works(library):
+            if chosen and library != Path(chosen):
+                warnings.warn(
+                    f"DRJIT_LIBLLVM_PATH names {chosen}, which does not work with Dr.Jit (it is missing, "
+                    f"LLVM {NEWEST_BROKEN_LLVM} or older, or aborts); {library} is used instead",
+                    N2NWarning,
+                    stacklevel=3,
+                )
             os.environ["DRJIT_LIBLLVM_PATH"] = str(library)
             return library
     return None
 
 
 def llvm_version(library: Path) -> int | None:
-    """The major version in a library's file name (`libLLVM.so.19.1`, `libLLVM-15.so`); None where it names none."""
-    for name in (library.name, library.resolve().name):
+    """The major version in a library's file name (`libLLVM.so.19.1`, `libLLVM-15.so`); None where it names none.
+
+    Of a link, the name of the file it leads to counts first.
+    """
+    for name in (library.resolve().name, library.name):
         match = re.search(r"LLVM(?:-C)?(?:-|\.so\.|\.)(\d+)", name)
         if match:
             return int(match.group(1))
     return None
 
 
-def _llvm_candidates() -> list[Path]:
+def _llvm_works(library: Path) -> bool:
+    version = llvm_version(library)
+    if version is not None and version <= NEWEST_BROKEN_LLVM:
+        return False
+    if version == PROVEN_LLVM:
+        return True
+    stat = library.stat()
+    identity = f"{library.resolve()}|{stat.st_mtime_ns}|{stat.st_size}"
+    return _renders("llvm_ad_rgb", identity, {"DRJIT_LIBLLVM_PATH": str(library)})
+
+
+def _llvm_candidates(chosen: str | None) -> list[Path]:
     """Existing libraries, the user's own first, then the proven version, then newest to oldest."""
-    chosen = os.environ.get("DRJIT_LIBLLVM_PATH")
     folders = [Path(folder) for folder in LIBRARY_FOLDERS]
-    folders += sorted(Path("/usr/lib").glob("llvm-*/lib")) + sorted(Path("/opt/homebrew/opt").glob("llvm*/lib"))
+    folders += [folder for parent, pattern in LLVM_FOLDERS for folder in sorted(Path(parent).glob(pattern))]
     found = {path.resolve() for folder in folders for path in folder.glob("libLLVM[-.]*") if _is_library(path)}
 
-    def order(path: Path) -> tuple[bool, int]:
+    def order(path: Path) -> tuple[bool, int, str]:
         version = llvm_version(path) or 0
-        return version != PROVEN_LLVM, -version
+        return version != PROVEN_LLVM, -version, str(path)
 
-    ordered = sorted(found, key=order)
-    return ([Path(chosen)] if chosen and Path(chosen).exists() else []) + ordered
+    own = [Path(chosen)] if chosen and Path(chosen).is_file() else []
+    return own + sorted(found, key=order)
 
 
 def _is_library(path: Path) -> bool:
     return bool(re.fullmatch(r"libLLVM([-.].*)?\.(so(\.[\d.]+)?|dylib)", path.name)) and path.is_file()
 
 
-def _probed(library: Path) -> bool:
-    """Whether a child process renders with `library`; the answer is kept per file, its date and Dr.Jit's version."""
-    stat = library.stat()
-    identity = f"{library.resolve()}|{stat.st_mtime_ns}|{stat.st_size}|{importlib.metadata.version('drjit')}"
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "n2n-denoiser"
-    answer = cache / f"llvm-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.txt"
-    if answer.is_file():
-        return answer.read_text(encoding="utf-8").strip() == "works"
-    works = _render_in_child(library)
-    with contextlib.suppress(N2NError):  # a read-only home only means probing again next time
-        write_text(answer, "works\n" if works else "aborts\n")
-    return works
-
+# ---------------------------------------------------------------------------------------------------------------------
+# Probing in a child process
 
 _PROBE = (
-    "import mitsuba as mi; mi.set_variant('llvm_ad_rgb'); "
-    "print(float(mi.render(mi.load_dict(mi.cornell_box()), spp=1).array[0]))"
+    "import sys, math, mitsuba as mi; mi.set_variant(sys.argv[1]); "
+    "sys.exit(not math.isfinite(float(mi.render(mi.load_dict(mi.cornell_box()), spp=1).array[0])))"
 )
 
 
-def _render_in_child(library: Path) -> bool:
-    environment = {**os.environ, "DRJIT_LIBLLVM_PATH": str(library)}
+def _renders(variant: str, identity: str, environment: Mapping[str, str]) -> bool:
+    """Whether a child process renders in `variant`; the answer is kept for this `identity` and version of Dr.Jit."""
+    key = f"{variant}|{identity}|{importlib.metadata.version('drjit')}"
+    answer = _cache_folder() / f"{variant}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.txt"
+    with contextlib.suppress(OSError):
+        return answer.read_text(encoding="utf-8").strip() == "works"
+    works = _child_renders(variant, environment)
+    with contextlib.suppress(N2NError):  # a read-only home only means probing again next time
+        write_text(answer, "works\n" if works else "fails\n")
+    return works
+
+
+def _cache_folder() -> Path:
+    """The user's cache folder; a temporary one for a user without a home."""
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    if chosen:
+        return Path(chosen) / "n2n-denoiser"
+    try:
+        return Path.home() / ".cache" / "n2n-denoiser"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "n2n-denoiser"
+
+
+def _child_renders(variant: str, environment: Mapping[str, str]) -> bool:
+    command = [sys.executable, "-c", _PROBE, variant]
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE], env=environment, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False
+            command, env={**os.environ, **environment}, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False
         )
-    except subprocess.TimeoutExpired:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -8,9 +8,10 @@ SEED_BITS = 32
 
 
 def derive_seed(seed: int, *path: int) -> int:
-    """A 32-bit seed for the place `path` (view, half, chunk, ...) under the user's `seed`; all non-negative integers.
+    """A 32-bit seed for the place `path` (view, half, chunk, ...) under the user's `seed`; all below 2**32.
 
-    Uses numpy's `SeedSequence`, whose outputs for different paths are statistically independent.
+    Uses numpy's `SeedSequence`, whose outputs for different paths are statistically independent. Paths that differ only
+    in zeros at the end count as one: (view,) is (view, 0).
     """
     return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint32)[0])
 

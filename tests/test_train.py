@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib
 import json
 import math
 import os
@@ -28,6 +29,7 @@ from denoiser.train_config import TrainConfig
 from denoiser.unet import UNet
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 
+module = importlib.import_module("denoiser.train")  # `denoiser.train` itself may be the function of that name
 ROOT = Path(__file__).parent.parent
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 SMALL = TrainConfig(steps=6, batch=1, crop=32, validation_every=4, checkpoint_every=4)
@@ -113,8 +115,6 @@ def test_training_lowers_the_loss_and_the_error(toy: Path, tmp_path: Path) -> No
 
 
 def test_held_out_views_are_never_trained_on(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from denoiser import train as module
-
     trained: set[str] = set()
     validated: set[str] = set()
     real_dataset, real_validate = module.PairDataset, module.validate
@@ -153,7 +153,7 @@ def test_an_exception_in_the_middle_of_a_step_goes_back_to_the_last_checkpoint(
             raise KeyboardInterrupt
         update_average(*arguments)
 
-    monkeypatch.setattr("denoiser.train.update_average", interrupted)
+    monkeypatch.setattr(module, "update_average", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(toy, tmp_path)
     monkeypatch.undo()
@@ -331,7 +331,7 @@ def test_the_command_trains_draws_and_says_when_it_is_done(
     assert json.loads((tmp_path / CONFIG).read_text())["steps"] == 3
     assert main(arguments(toy, tmp_path)) == 0
     printed = capsys.readouterr()
-    assert "was finished already" in printed.err and printed.out == ""
+    assert f"{tmp_path}: is finished" in printed.err and printed.out == ""
 
 
 @pytest.mark.parametrize(
