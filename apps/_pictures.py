@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from denoiser.metrics import tone_map
+from renderer_bridge.atomic import atomic_path
 from renderer_bridge.frame import Image
 
 Picture = NDArray[np.uint8]
@@ -23,6 +26,15 @@ BACKGROUND, INK = (24, 24, 26), (235, 235, 235)
 def to_display(radiance: Image) -> Picture:
     """Linear radiance (H, W, 3) tone-mapped as the paper does, T(v) = (v / (1 + v))^(1 / 2.2), to 8 bits."""
     return np.asarray(np.rint(tone_map(radiance) * 255.0), dtype=np.uint8)
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture atomically. Raises `OutputError` when `path` cannot be written.
+
+    It is encoded in memory: imageio, writing to a full disk itself, would leave a traceback on standard error.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(imageio.imwrite("<bytes>", picture, extension=".png"))
 
 
 def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:

@@ -1,7 +1,7 @@
 """n2n-denoise: denoise one EXR frame, or one pair, of any renderer.
 
-n2n-denoise frame.exr -o clean.exr
-n2n-denoise frame.a.exr frame.b.exr -o clean.exr --png clean.png --model run/model.safetensors
+    n2n-denoise frame.exr -o clean.exr --png clean.png
+    n2n-denoise frame.a.exr frame.b.exr -o clean.exr --model run/model.safetensors
 
 The result is the (first) input with its color replaced and all else as it was. In files of Blender Cycles that hold
 `Noisy Image` and `Combined`, the first is read and the second replaced, for that is the one people look at.
@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import imageio.v3 as imageio
 import numpy as np
 import tyro
 
 from apps._command import run
-from apps._pictures import to_display
+from apps._pictures import to_display, write_png
 from denoiser.infer import Precision, denoise_frame, denoise_pair
 from denoiser.model import DEFAULT_NAME, Model, load_model
-from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import DatasetError, ExrError, UsageError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 from renderer_bridge.exr_frame import frame_of
@@ -33,7 +31,7 @@ from renderer_bridge.frame import Denoised, Frame, Pair
 class DenoiseConfig:
     """Denoise one EXR frame, or both halves of a pair; every other layer of the file is kept as it is."""
 
-    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    inputs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="EXR [EXR]")]
     """One EXR file, or the two halves of a pair: two renders of one view with different seeds."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """EXR file to write: the (first) input with its color denoised."""
@@ -61,8 +59,7 @@ def denoise(config: DenoiseConfig) -> None:
     write_exr(config.output, images[0].with_result(denoised.color))
     written = [str(config.output)]
     if config.png is not None:
-        with atomic_path(config.png) as temporary:
-            imageio.imwrite(temporary, to_display(denoised.color), extension=".png")
+        write_png(config.png, to_display(denoised.color))
         written.append(str(config.png))
     print(f"{' '.join(written)}: denoised {denoised.color.shape[1]}x{denoised.color.shape[0]}", file=sys.stderr)
 

@@ -1,7 +1,9 @@
 """n2n-render-pairs: render pairs of noisy frames, with albedo and normal, from a Mitsuba scene.
 
-n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
-n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
+    n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
+    n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
+
+The same command again completes a folder; with more --views, or with --reference-spp, it adds to it.
 """
 
 from __future__ import annotations
@@ -133,7 +135,7 @@ def _progress_bar() -> Progress:
 def _speed(records: list[ViewRecord]) -> str:
     seconds = sum(record.seconds for record in records if record.samples)
     samples = sum(record.samples for record in records)
-    return f"{samples / seconds / 1e6:.2f} Msamples/s" if seconds else ""
+    return f"{samples / seconds / 1e6:.3g} Msamples/s" if seconds else ""
 
 
 def _report(records: list[ViewRecord], folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Denoise frames and pairs of any size with a trained network.
 
-A picture is padded to the network's alignment and cut into tiles that fit in memory. Tiles overlap by more than the
-network's receptive field, and the overlap is discarded, so that tiled equals whole.
+A picture is padded to the network's alignment and cut into tiles that fit in memory. Tiles overlap by the network's
+receptive field, and the overlap is discarded, so that tiled equals whole.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Precision = Literal["auto", "bf16", "fp32"]
 TILE_PIXELS = 2_800_000
 """Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four and stays under 3 GiB."""
 
-OVERLAP = 160
-"""Pixels discarded on each inner side of a tile. The U-Net sees 127 pixels far (64 down, 63 up), rounded up to the
-alignment; `tests/test_infer.py` checks that tiled equals whole."""
+OVERLAP = 128
+"""Pixels discarded on each inner side of a tile: as far as the U-Net sees beyond a multiple of `ALIGNMENT` (64 on the
+way down, 63 up, rounded up by the poolings), which `tests/test_infer.py` measures."""
 
 ERROR_WINDOW = 5
 """Side, in pixels, of the window over which the squared difference of the denoised halves is averaged."""

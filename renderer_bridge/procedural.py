@@ -31,7 +31,7 @@ def write_scene(folder: str | Path, seed: int) -> Path:
     random = np.random.default_rng(derive_seed(seed, 31))
     for index in range(TEXTURES):
         with atomic_path(folder / f"texture_{index}.png") as temporary:
-            imageio.imwrite(temporary, texture(random), extension=".png")
+            temporary.write_bytes(imageio.imwrite("<bytes>", texture(random), extension=".png"))
     write_text(folder / "scene.xml", scene_xml(random))
     return folder / "scene.xml"
 

@@ -62,6 +62,26 @@ def test_cameras_are_clear_of_geometry_and_inside_the_room(noisy_room: MitsubaSc
         assert (np.abs(camera.origin - [0, 0.5, 2]) < [2, 1.5, 3]).all()
 
 
+@pytest.mark.parametrize(
+    ("origin", "free"),
+    [
+        ((0.3, 0.5, 0.5), True),
+        ((-0.6, 0.1, 3.5), False),  # 0.1 above the ball
+        ((0.3, 0.5, 4.9), False),  # 0.1 before the wall
+        ((0.3, 0.5, 5.5), False),  # behind it
+        ((0.3, 50.0, 0.5), False),  # above the house
+        ((-0.6, -0.5, 3.5), False),  # in the ball
+    ],
+)
+def test_a_camera_must_be_free(noisy_room: MitsubaScene, origin: tuple[float, float, float], free: bool) -> None:
+    own = noisy_room.camera()
+    around = mitsuba_cameras._look_around(noisy_room, own, 0, seed=0)
+    assert CLEARANCE * around.distance > 0.15
+    to_world = own.to_world.copy()
+    to_world[:3, 3] = origin
+    assert mitsuba_cameras._is_free(noisy_room, own, Camera(to_world, 50.0, own.resolution), around) == free
+
+
 def test_cameras_look_at_something_lit(noisy_room: MitsubaScene, cameras: list[Camera]) -> None:
     light = [render_color(noisy_room, camera, spp=64, seed=1)[0].mean() for camera in cameras]
     assert min(light) > 0.05 * light[0]  # chosen at 0.1 by a render of few samples

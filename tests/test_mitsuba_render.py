@@ -22,7 +22,15 @@ from renderer_bridge import mitsuba_render
 from renderer_bridge.camera_path import look_at
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Camera
-from renderer_bridge.mitsuba_render import _chunks, render_aovs, render_color, render_frame, render_pair, unit_or_zero
+from renderer_bridge.mitsuba_render import (
+    _chunks,
+    from_the_camera,
+    render_aovs,
+    render_color,
+    render_frame,
+    render_pair,
+    unit_or_zero,
+)
 from renderer_bridge.mitsuba_scene import MitsubaScene
 
 PIXELS = WIDTH * HEIGHT
@@ -169,18 +177,19 @@ def test_neighbouring_pixels_have_independent_noise(halves: tuple[Array, Array])
 
 
 def test_color_and_aovs_have_independent_noise(tmp_path: Path) -> None:
-    """Where both depend on the place of a ray in its pixel: an emitter behind a checkerboard's edge."""
-    checks = '<texture type="checkerboard" name="{}"><transform name="to_uv"><scale value="37"/></transform></texture>'
-    lit = f'<emitter type="area">{checks.format("radiance")}</emitter>'
-    turn = '<scale value="9"/><rotate y="1" angle="180"/><translate z="3"/>'
-    scene = load(tmp_path, PATH, sensor(), shape("rectangle", turn, matte("0.5, 0.5, 0.5") + lit))
-    frames = [
-        render_frame(scene, scene.camera(), spp=1, seed=seed, aov_spp=1, position=True).frame for seed in range(40)
-    ]
+    """On a wall that glows in checks half a unit wide, a sample's color is a function of its place."""
+    scale = '<transform name="to_uv"><scale value="18"/></transform>'
+    checks = f'<emitter type="area"><texture type="checkerboard" name="radiance">{scale}</texture></emitter>'
+    wall = shape(
+        "rectangle", '<scale value="9"/><rotate y="1" angle="180"/><translate z="3"/>', matte("0,0,0") + checks
+    )
+    scene = load(tmp_path, PATH, sensor(), wall)
+    frames = [render_frame(scene, scene.camera(), spp=1, seed=s, aov_spp=1, position=True).frame for s in range(40)]
     color = np.array([frame.color[..., 0] for frame in frames], np.float64)
-    place = np.array([frame.layers()["position"][..., 0] for frame in frames], np.float64)
-    noise = [stack - stack.mean(axis=0) for stack in (color, np.sin(place * 37))]
-    assert abs(correlation(*noise)) < 4 / np.sqrt(color.size)
+    places = np.array([frame.layers()["position"] for frame in frames], np.float64)
+    of_place = np.prod(np.sign(places[..., :2] % 1 - 0.5), axis=-1)
+    noise = [stack - stack.mean(axis=0) for stack in (color, of_place)]
+    assert abs(correlation(*noise)) < 4 / np.sqrt(color.size)  # significance 6e-5; with one stream it would be 1
 
 
 def test_a_seed_gives_the_same_bits_and_another_seed_others(noisy_room: MitsubaScene) -> None:
@@ -355,6 +364,15 @@ def test_positions_project_back_into_their_own_pixels(tmp_path: Path) -> None:
     distance = np.linalg.norm(layers["position"] - camera.origin, axis=-1)
     # The mean distance in a pixel is above that of its middle by the square of the pixel's angle, 0.05, at most.
     np.testing.assert_allclose(layers["depth"][..., 0], distance, rtol=2e-3)
+
+
+def test_distances_are_those_from_the_camera_and_not_from_its_near_plane() -> None:
+    camera = Camera(np.eye(4), 90.0, (2, 4))  # half a unit to the middle of a pixel, 0.5 and 1.5 upwards, at distance 1
+    depth = np.full((4, 2, 1), 3.0, np.float32)
+    depth[3, 1] = 0.0  # nothing there
+    outer, inner = np.sqrt(1 + 0.25 + 2.25), np.sqrt(1 + 0.25 + 0.25)
+    expected = [[3 + 2 * outer] * 2, [3 + 2 * inner] * 2, [3 + 2 * inner] * 2, [3 + 2 * outer, 0]]
+    np.testing.assert_allclose(from_the_camera(depth, camera, 2.0)[..., 0], expected, rtol=EXACT)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

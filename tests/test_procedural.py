@@ -50,7 +50,7 @@ def test_all_kinds_come_up() -> None:
         assert 8 < len(root.findall("shape")) < 40 and len(root.findall(".//emitter")) >= 1
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 4])  # a room and an open stage
 def test_mitsuba_loads_and_renders_it_without_a_warning(tmp_path: Path, seed: int) -> None:
     use_variant()
     with warnings.catch_warnings():

@@ -1,0 +1,261 @@
+"""Inference: any size, tiled equals whole, and an error estimate that is right on average."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from denoiser import infer
+from denoiser.infer import ERROR_WINDOW, OVERLAP, bf16_gains, denoise_frame, denoise_pair, tiles
+from denoiser.model import ARCHITECTURES, Model
+from denoiser.unet import ALIGNMENT, UNet
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Frame, Image, Pair
+
+SMALL_TILES = 102_000  # pixels, overlap included
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks are faster so, above all on a machine that has other things to do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.manual_seed(5)
+    network = UNet(9).eval()
+    nn.init.ones_(network.dec_conv1c.bias)  # type: ignore[arg-type]
+    return Model(network)  # an untrained one; with the bias, little of its output is negative and cut off
+
+
+def frame(height: int, width: int, seed: int = 0) -> Frame:
+    random = np.random.default_rng(seed)
+    color = random.lognormal(sigma=1.5, size=(height, width, 3)).astype(np.float32)
+    albedo = random.uniform(size=(height, width, 3)).astype(np.float32)
+    normal = random.normal(size=(height, width, 3)).astype(np.float32)
+    return Frame(color, albedo, np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tiles
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 4_000_000))
+@settings(max_examples=60, deadline=None)  # the largest pictures with the smallest tiles take a second
+def test_tiles_cover_every_pixel_once_and_are_aligned(height: int, width: int, tile_pixels: int) -> None:
+    rows, columns = set(), set()
+    for tile in tiles(height, width, tile_pixels):
+        for seen, kept, length, found in zip(
+            (tile.seen[:2], tile.seen[2:]),
+            (tile.kept[:2], tile.kept[2:]),
+            (height, width),
+            (rows, columns),
+            strict=True,
+        ):
+            assert seen[0] % ALIGNMENT == seen[1] % ALIGNMENT == kept[0] % ALIGNMENT == 0
+            assert 0 <= seen[0] <= kept[0] < kept[1] <= min(seen[1], length)
+            assert seen[0] == max(0, kept[0] - OVERLAP)
+            assert seen[1] >= min(length, kept[1] + OVERLAP)
+            found.add(kept)
+    assert len(tiles(height, width, tile_pixels)) == len(rows) * len(columns)  # a full grid, of disjoint intervals:
+    for length, found in ((height, rows), (width, columns)):
+        ordered = sorted(found)
+        assert ordered[0][0] == 0 and ordered[-1][1] == length
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(ordered))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1080, 1920), (2160, 3840), (4320, 7680), (720, 30_000)])
+def test_tiles_fit_in_memory(height: int, width: int) -> None:
+    areas = [(t.seen[1] - t.seen[0]) * (t.seen[3] - t.seen[2]) for t in tiles(height, width)]
+    assert max(areas) <= infer.TILE_PIXELS
+    assert sum(areas) < 1.3 * height * width + 32 * (height + width)  # little is computed twice
+    assert (len(areas) == 1) == (height * width < infer.TILE_PIXELS)
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_the_overlap_is_how_far_the_network_sees(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that the output on one side of a multiple of the alignment depends on, found by the gradient."""
+    monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)  # all four pixels, not only the brightest
+    network = ARCHITECTURES[architecture](1).double()
+    for parameter in network.parameters():
+        parameter.data.abs_()  # nothing cancels
+    edge, height = 352, 704
+    x = torch.rand(1, 1, height, 32, dtype=torch.float64, requires_grad=True)
+    output = network(x)
+    for rows, far in ((slice(edge, None), 0), (slice(None, edge), -1)):
+        (gradient,) = torch.autograd.grad(output[:, :, rows].sum(), x, retain_graph=True)
+        seen = gradient.abs().sum(dim=(0, 1, 3)).nonzero().ravel()
+        reach = edge - int(seen[0]) if far == 0 else int(seen[-1]) + 1 - edge
+        assert reach == OVERLAP
+
+
+def test_tiled_equals_whole(model: Model) -> None:
+    picture = frame(300, 430)
+    whole = denoise_frame(model, picture, precision="fp32").color
+    cut = tiles(300, 430, SMALL_TILES)
+    assert len({t.kept[0] for t in cut}) > 1 and len({t.kept[2] for t in cut}) > 1  # several rows and columns
+    tiled = denoise_frame(model, picture, precision="fp32", tile_pixels=SMALL_TILES).color
+    # The same sums in another order: a few units of the last of 24 bits, over some 25 layers.
+    np.testing.assert_allclose(tiled, whole, atol=2e-5 * np.abs(whole).max())
+
+
+def test_a_smaller_overlap_would_show(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(infer, "OVERLAP", ALIGNMENT)
+    picture = frame(192, 320)
+    whole = denoise_frame(model, picture, precision="fp32").color
+    tiled = denoise_frame(model, picture, precision="fp32", tile_pixels=1).color
+    assert np.abs(tiled - whole).max() > 1e-3 * np.abs(whole).max()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Frames
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (33, 31), (32, 64)])
+def test_any_size(model: Model, height: int, width: int) -> None:
+    color = denoise_frame(model, frame(height, width)).color
+    assert color.shape == (height, width, 3) and color.dtype == np.float32
+    assert np.isfinite(color).all() and color.min() >= 0
+
+
+def test_what_lies_beyond_the_picture_repeats_its_edge(model: Model) -> None:
+    picture = frame(40, 50)
+    layers = {name: np.pad(layer, ((0, 24), (0, 14), (0, 0)), mode="edge") for name, layer in picture.layers().items()}
+    padded = denoise_frame(model, Frame(**layers), precision="fp32").color
+    np.testing.assert_array_equal(denoise_frame(model, picture, precision="fp32").color, padded[:40, :50])
+
+
+@pytest.mark.parametrize("radiance", [0.0, 1e-30, 1e30])
+def test_extreme_radiance_stays_finite(model: Model, radiance: float) -> None:
+    picture = dataclasses.replace(frame(32, 48), color=np.full((32, 48, 3), radiance, np.float32))
+    for precision in ("fp32", "bf16"):
+        color = denoise_frame(model, picture, precision=precision).color  # type: ignore[arg-type]
+        assert np.isfinite(color).all()
+
+
+def test_negative_radiance_counts_as_black(model: Model) -> None:
+    black = dataclasses.replace(frame(32, 48), color=np.zeros((32, 48, 3), np.float32))
+    negative = dataclasses.replace(black, color=np.full((32, 48, 3), -1, np.float32))
+    np.testing.assert_array_equal(denoise_frame(model, black).color, denoise_frame(model, negative).color)
+
+
+def test_bf16_is_close_to_fp32(model: Model) -> None:
+    picture = frame(96, 128)
+    fp32, bf16 = (denoise_frame(model, picture, precision=p).color for p in ("fp32", "bf16"))  # type: ignore[arg-type]
+    # 8 bits a layer, off by 2^-9 each; over some 25 layers that adds up, like random errors, to 1 %.
+    assert np.sqrt(np.mean((bf16 - fp32) ** 2)) < 0.01 * np.sqrt(np.mean(fp32**2))
+    assert np.abs(bf16 - fp32).max() > 0
+
+
+def test_auto_is_the_precision_that_is_faster_here(model: Model) -> None:
+    picture = frame(32, 64)
+    expected = "bf16" if bf16_gains(torch.device("cuda" if torch.cuda.is_available() else "cpu")) else "fp32"
+    np.testing.assert_array_equal(
+        denoise_frame(model, picture).color,
+        denoise_frame(model, picture, precision=expected).color,  # type: ignore[arg-type]
+    )
+
+
+def test_the_model_stays_as_it_was(model: Model) -> None:
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    denoise_frame(model, frame(32, 32), precision="bf16")
+    for name, value in model.network.state_dict().items():
+        assert value.dtype == torch.float32 and torch.equal(value, before[name])
+
+
+def test_read_only_layers_are_accepted(model: Model) -> None:
+    picture = frame(32, 32)
+    for layer in picture.layers().values():
+        layer.flags.writeable = False
+    assert denoise_frame(model, picture).color.shape == (32, 32, 3)
+
+
+def test_a_missing_layer_is_told(model: Model) -> None:
+    with pytest.raises(DatasetError, match="no albedo and no normal layer; these weights need color, albedo, normal"):
+        denoise_frame(model, Frame(frame(8, 8).color))
+
+
+def test_a_model_of_color_alone_needs_no_more() -> None:
+    model = Model(UNet(3).eval(), layers=("color",))
+    assert denoise_frame(model, Frame(frame(8, 9).color)).error is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pairs
+
+
+class Passing(nn.Module):
+    """A network that gives back the radiance it gets: its input is tone-mapped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        power = x[:, :3] ** 2.2
+        return power / (1 - power)
+
+
+PASSING = Model(Passing(), layers=("color",))
+
+
+def noisy(truth: Any, sigma: float, seed: int) -> Frame:
+    noise = np.random.default_rng(seed).normal(scale=sigma, size=truth.shape)
+    return Frame(np.asarray(truth + noise, dtype=np.float32), seed=seed)
+
+
+def test_a_pair_is_the_mean_of_its_denoised_halves(model: Model) -> None:
+    a, b = frame(33, 50, seed=1), frame(33, 50, seed=2)
+    pair = denoise_pair(model, Pair(a, b))
+    halves = [denoise_frame(model, half).color for half in (a, b)]
+    np.testing.assert_allclose(pair.color, np.mean(halves, axis=0), rtol=1e-6)
+    assert pair.error is not None and pair.error.shape == pair.color.shape and pair.error.min() >= 0
+
+
+def test_the_estimated_error_is_that_of_the_mean() -> None:
+    """Noise of 0.1 in each half leaves 0.1 / sqrt(2) in their mean."""
+    truth = np.full((60, 90, 3), 3.0)
+    pair = Pair(noisy(truth, 0.1, 1), noisy(truth, 0.1, 2))
+    denoised = denoise_pair(PASSING, pair, precision="fp32")
+    assert denoised.error is not None
+    estimated, real = np.sqrt(np.mean(denoised.error**2)), np.sqrt(np.mean((denoised.color - truth) ** 2))
+    # A standard deviation from n = 16200 values is off by 1 / sqrt(2 n) = 0.6 %; four times that.
+    assert estimated == pytest.approx(0.1 / np.sqrt(2), rel=0.024)
+    assert real == pytest.approx(0.1 / np.sqrt(2), rel=0.024)
+
+
+def test_equal_outputs_have_no_error() -> None:
+    a, b = (Frame(np.full((9, 7, 3), 2.0, np.float32), seed=seed) for seed in (1, 2))
+    denoised = denoise_pair(PASSING, Pair(a, b), precision="fp32")
+    assert denoised.error is not None and not denoised.error.any()
+
+
+def test_the_error_near_a_firefly_is_sound() -> None:
+    """A mean by a running sum would leave rounding, and negative squares, all along the row."""
+    color = np.ones((20, 60, 3), np.float32)
+    color[10, 20] = 1e4
+    error = infer._standard_error(color, np.ones_like(color))
+    half = ERROR_WINDOW // 2
+    near = np.zeros((20, 60), dtype=bool)
+    near[10 - half : 10 + half + 1, 20 - half : 20 + half + 1] = True
+    np.testing.assert_allclose(error[near], (1e4 - 1) / 2 / ERROR_WINDOW, rtol=1e-5)  # root of a mean over 25
+    assert not error[~near].any()
+
+
+def test_the_window_is_square_on_a_picture_that_is_not() -> None:
+    a: Image = np.zeros((3, 40, 3), np.float32)
+    a[1, 20] = 2.0
+    error = infer._standard_error(a, np.zeros_like(a))
+    assert np.count_nonzero(error[..., 0]) == 3 * ERROR_WINDOW
