@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps._eval_views import NOISY, Result, View
+from apps._pictures import write_png
 from denoiser import metrics
-from renderer_bridge.atomic import atomic_path, write_text
+from renderer_bridge.atomic import write_text
 from renderer_bridge.frame import Image
 
 TEMPLATE = "eval_report.html.j2"
@@ -134,11 +135,8 @@ def _false_color(error: Image) -> Image:
 
 def _write_png(path: Path, values: Image) -> None:
     """Values in [0, 1], (H, W, 3), as 8-bit PNG."""
-    import imageio.v3 as imageio
-
     pixels: NDArray[np.uint8] = np.round(255 * values.clip(0, 1)).astype(np.uint8)
-    with atomic_path(path) as temporary:
-        imageio.imwrite(temporary, pixels, extension=".png")
+    write_png(path, pixels)
 
 
 def _percent(part: float, whole: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -35,6 +35,11 @@ def write_png(path: Path, picture: Picture) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(imageio.imwrite("<bytes>", picture, extension=".png"))
+
+
+def write_strip(path: Path, pictures: Mapping[str, Image]) -> None:
+    """Write pictures of linear radiance (H, W, 3), all of one height, side by side, each above its caption, as PNG."""
+    write_png(path, side_by_side([to_display(picture) for picture in pictures.values()], list(pictures)))
 
 
 def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:

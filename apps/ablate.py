@@ -17,14 +17,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import imageio.v3 as imageio
 import numpy as np
 import tyro
 from rich.progress import Progress
 from rich.table import Table
 
 from apps._command import progress_console, run
-from apps._pictures import side_by_side, to_display
+from apps._pictures import write_strip
 from denoiser.infer import denoise_pair
 from denoiser.metrics import psnr, relmse_trimmed
 from denoiser.model import Model, load_model
@@ -147,9 +146,7 @@ def _write(folder: Path, rows: list[Row], pictures: dict[str, Image]) -> None:
         writer = csv.DictWriter(file, list(asdict(rows[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-    strip = side_by_side([to_display(picture) for picture in pictures.values()], list(pictures))
-    with atomic_path(folder / "pictures.png") as temporary:
-        imageio.imwrite(temporary, strip, extension=".png")
+    write_strip(folder / "pictures.png", pictures)
 
 
 def _show(rows: list[Row]) -> None:

@@ -33,8 +33,9 @@ from denoiser.infer import denoise_frame
 from denoiser.metrics import psnr
 from denoiser.model import load_model
 from denoiser.pair_cache import build_cache, find_views
+from denoiser.precision import uses_bf16
 from denoiser.processes import join_processes
-from denoiser.train import new_state, train_step, uses_bf16
+from denoiser.train import new_state, train_step
 from denoiser.train_config import TrainConfig
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Camera, Frame

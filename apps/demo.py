@@ -10,16 +10,14 @@ import sys
 import time
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from apps._command import progress_console, run
-from apps._pictures import side_by_side, to_display
+from apps._pictures import write_strip
 from denoiser.infer import denoise_pair
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import load_model
-from renderer_bridge.atomic import atomic_path
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame, Image, Pair
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, render_pairs
@@ -85,13 +83,6 @@ def psnr_against(picture: Image, reference: Pair) -> float:
     """PSNR in dB of linear radiance (H, W, 3) on tone-mapped values, without what is the reference's own noise."""
     noise = reference_noise(reference.a.color, reference.b.color)
     return psnr_corrected(picture, mean(reference), noise)
-
-
-def write_strip(path: Path, pictures: dict[str, Image]) -> None:
-    """Write pictures of linear radiance (H, W, 3) side by side, each with its caption, as PNG."""
-    strip = side_by_side([to_display(picture) for picture in pictures.values()], list(pictures))
-    with atomic_path(path) as temporary:
-        imageio.imwrite(temporary, strip, extension=".png")
 
 
 if __name__ == "__main__":

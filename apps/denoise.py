@@ -19,8 +19,9 @@ import tyro
 
 from apps._command import run
 from apps._pictures import to_display, write_png
-from denoiser.infer import Precision, denoise_frame, denoise_pair
+from denoiser.infer import denoise_frame, denoise_pair
 from denoiser.model import DEFAULT_NAME, Model, load_model
+from denoiser.precision import Precision
 from renderer_bridge.errors import DatasetError, ExrError, UsageError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 from renderer_bridge.exr_frame import frame_of

@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,12 +18,11 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from denoiser.model import Model
+from denoiser.precision import Precision, uses_bf16
 from denoiser.transforms import network_input, to_image, to_nchw
 from denoiser.unet import ALIGNMENT
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
-
-Precision = Literal["auto", "bf16", "fp32"]
 
 TILE_PIXELS = 2_800_000
 """Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four and stays under 3 GiB."""
@@ -84,16 +82,9 @@ def _standard_error(a: Image, b: Image) -> Image:
 def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]:
     """The model's network on the fastest device, in the precision asked for, without gradients."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if precision == "bf16" or (precision == "auto" and bf16_gains(device)) else torch.float32
+    dtype = torch.bfloat16 if uses_bf16(precision, device) else torch.float32
     with torch.inference_mode():
         yield copy.deepcopy(model.network).to(device=device, dtype=dtype)
-
-
-def bf16_gains(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 on `device`: a GPU with bf16 units, or a CPU with AVX-512 BF16 or AMX."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from denoiser.loss import LOSSES
 from denoiser.model import ARCHITECTURES, Description, find_weights, load_model, load_tensors
 from denoiser.pair_cache import CachedView, build_cache, find_views
 from denoiser.paper import ADAM_BETAS, ADAM_EPSILON
+from denoiser.precision import uses_bf16
 from denoiser.processes import join_processes
 from denoiser.train_config import FREE_SETTINGS, TrainConfig
 from denoiser.transforms import PAPER_LAYERS, input_channels, network_input
@@ -244,16 +245,6 @@ def settings(config: TrainConfig, training: Sequence[CachedView]) -> dict[str, A
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Small print
-
-
-def uses_bf16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: as asked, or where there are instructions for it (2 times faster on Zen 4)."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def describe(config: TrainConfig, state: TrainState, views: int) -> Description:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from denoiser.loss import LOSSES
 from denoiser.paper import LEARNING_RATE, MINIBATCH
+from denoiser.precision import Precision
 from denoiser.unet import ALIGNMENT
 from renderer_bridge.errors import UsageError
 
@@ -44,7 +45,7 @@ class TrainConfig:
     """Mirror and transpose crops, and turn the world of their normals."""
     seed: int = 0
     """Seed of the initial weights, the crops, and the choice of held-out views."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Precision = "auto"
     """bf16 computes the network's layers in bfloat16; auto does so where the processor has instructions for it."""
     validation_views: int = 4
     """Views held out for validation, at most a fifth of all but at least one; 0 for none."""

@@ -14,8 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from denoiser import infer
-from denoiser.infer import ERROR_WINDOW, OVERLAP, bf16_gains, denoise_frame, denoise_pair, tiles
+from denoiser.infer import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, tiles
 from denoiser.model import ARCHITECTURES, Model
+from denoiser.precision import uses_bf16
 from denoiser.unet import ALIGNMENT, UNet
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Frame, Image, Pair
@@ -161,7 +162,7 @@ def test_bf16_is_close_to_fp32(model: Model) -> None:
 
 def test_auto_is_the_precision_that_is_faster_here(model: Model) -> None:
     picture = frame(32, 64)
-    expected = "bf16" if bf16_gains(torch.device("cuda" if torch.cuda.is_available() else "cpu")) else "fp32"
+    expected = "bf16" if uses_bf16("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu")) else "fp32"
     np.testing.assert_array_equal(
         denoise_frame(model, picture).color,
         denoise_frame(model, picture, precision=expected).color,  # type: ignore[arg-type]
