@@ -43,14 +43,17 @@ def write_strip(path: Path, pictures: Mapping[str, Image]) -> None:
 
 
 def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:
-    """Pictures of one height in a row, each above its caption."""
+    """Pictures of one height in a row, each above its caption; a caption wider than its picture makes room for itself."""
+    font = ImageFont.load_default(size=14)
+    cells = [
+        max(picture.shape[1], int(font.getlength(caption)) + GAP)
+        for picture, caption in zip(pictures, captions, strict=True)
+    ]
     height = pictures[0].shape[0]
-    width = sum(picture.shape[1] for picture in pictures) + GAP * (len(pictures) - 1)
-    sheet = Pillow.new("RGB", (width, height + CAPTION_HEIGHT), BACKGROUND)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    left = 0
-    for picture, caption in zip(pictures, captions, strict=True):
-        sheet.paste(Pillow.fromarray(picture), (left, 0))
-        draw.text((left + picture.shape[1] // 2, height + CAPTION_HEIGHT // 2), caption, INK, font, anchor="mm")
-        left += picture.shape[1] + GAP
+    sheet = Pillow.new("RGB", (sum(cells) + GAP * (len(cells) - 1), height + CAPTION_HEIGHT), BACKGROUND)
+    draw, left = ImageDraw.Draw(sheet), 0
+    for picture, caption, cell in zip(pictures, captions, cells, strict=True):
+        sheet.paste(Pillow.fromarray(picture), (left + (cell - picture.shape[1]) // 2, 0))
+        draw.text((left + cell // 2, height + CAPTION_HEIGHT // 2), caption, INK, font, anchor="mm")
+        left += cell + GAP
     return np.asarray(sheet)
