@@ -43,7 +43,7 @@ def write_strip(path: Path, pictures: Mapping[str, Image]) -> None:
 
 
 def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Picture:
-    """Pictures of one height in a row, each above its caption; a caption wider than its picture makes room for itself."""
+    """Pictures of one height in a row, each above its caption; a wide caption makes room for itself."""
     font = ImageFont.load_default(size=14)
     cells = [
         max(picture.shape[1], int(font.getlength(caption)) + GAP)

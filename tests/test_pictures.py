@@ -19,15 +19,23 @@ def test_radiance_is_tone_mapped_as_the_paper_does() -> None:
 
 
 def test_pictures_stand_side_by_side_above_their_captions() -> None:
-    red, blue = np.zeros((20, 30, 3), np.uint8), np.zeros((20, 50, 3), np.uint8)
+    red, blue = np.zeros((20, 60, 3), np.uint8), np.zeros((20, 80, 3), np.uint8)
     red[..., 0], blue[..., 2] = 200, 100
     sheet = side_by_side([red, blue], ["first", "second"])
-    assert sheet.shape == (20 + CAPTION_HEIGHT, 30 + GAP + 50, 3)
-    np.testing.assert_array_equal(sheet[:20, :30], red)
-    np.testing.assert_array_equal(sheet[:20, 30 + GAP :], blue)
-    assert (sheet[:20, 30 : 30 + GAP] == BACKGROUND).all()
-    for columns in (slice(0, 30), slice(30 + GAP, None)):
+    assert sheet.shape == (20 + CAPTION_HEIGHT, 60 + GAP + 80, 3)
+    np.testing.assert_array_equal(sheet[:20, :60], red)
+    np.testing.assert_array_equal(sheet[:20, 60 + GAP :], blue)
+    assert (sheet[:20, 60 : 60 + GAP] == BACKGROUND).all()
+    for columns in (slice(0, 60), slice(60 + GAP, None)):
         assert (sheet[20:, columns] != BACKGROUND).any()  # there is ink
+
+
+def test_a_caption_wider_than_its_picture_is_not_cut_and_not_overlapped() -> None:
+    red, blue = np.full((4, 10, 3), (200, 0, 0), np.uint8), np.full((4, 10, 3), (0, 0, 100), np.uint8)
+    sheet = side_by_side([red, blue], ["a caption much wider than ten pixels", "b"])
+    columns = np.flatnonzero((sheet[:4] == (0, 0, 100)).all(axis=(0, 2)))
+    inked = np.flatnonzero((sheet[4:] != BACKGROUND).any(axis=(0, 2)))
+    assert len(columns) == 10 and (inked < columns[0] - GAP).any() and inked[0] > 0
 
 
 def test_every_picture_needs_a_caption() -> None:
