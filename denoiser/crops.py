@@ -40,11 +40,13 @@ AHEAD = 4
 class Augmentation:
     """Which random changes a crop undergoes; each leaves a noisy pair a noisy pair.
 
-    `flip`: one of the 8 flips and transposes, and one random orthogonal matrix for the normals. `exposure_stops`: the
+    `symmetries`: one of the 8 flips and transposes, and one random orthogonal matrix for the normals. `color_order`: one
+    order of the color channels, since light of different wavelengths does not mix. `exposure_stops`: the
     crop's radiance, input and target alike, is multiplied by 2^u, u uniform in [-stops, stops], whatever the noise.
     """
 
-    flip: bool = True
+    symmetries: bool = True
+    color_order: bool = True
     exposure_stops: float = 2.0
 
 
@@ -97,7 +99,7 @@ class PairDataset:
         half = int(random.integers(2))
         y, x = (int(random.integers(max(extent - crop, 0) + 1)) for extent in pixels.shape[1:])
         window = (slice(y, y + crop), slice(x, x + crop))
-        orientation, turn, exposure = self._changes(random)
+        orientation, turn, order, exposure = self._changes(random)
         source = pixels[half][window]
         for name, layer in layers.items():
             layer[:] = _oriented(_fill(source[name], crop), orientation)
@@ -105,14 +107,18 @@ class PairDataset:
         target[:] = _oriented(_fill(other, crop), orientation)
         layers["color"] *= exposure
         target *= exposure
-        if turn is not None:
-            layers["normal"][:] = layers["normal"] @ turn.T
+        layers["normal"][:] = layers["normal"] @ turn.T
+        for layer in (layers["color"], layers["albedo"], target):
+            layer[:] = layer[..., order]
 
-    def _changes(self, random: np.random.Generator) -> tuple[int, NDArray[np.float32] | None, np.float32]:
-        """Draw orientation 0-7, a world matrix (3, 3) or None, and an exposure factor; always as many numbers."""
+    def _changes(self, random: np.random.Generator) -> tuple[int, NDArray[np.float32], NDArray[np.int64], np.float32]:
+        """Draw orientation 0-7, a world matrix (3, 3), an order of the channels (3,) and an exposure factor."""
         orientation, stops, matrix = int(random.integers(8)), random.uniform(-1.0, 1.0), random_orthogonal(random)
+        order = random.permutation(3)
         exposure = np.float32(2.0 ** (stops * self.augmentation.exposure_stops))
-        return (orientation, matrix, exposure) if self.augmentation.flip else (0, None, exposure)
+        if not self.augmentation.symmetries:
+            orientation, matrix = 0, np.eye(3, dtype=np.float32)
+        return orientation, matrix, order if self.augmentation.color_order else np.arange(3), exposure
 
 
 def random_orthogonal(random: np.random.Generator) -> NDArray[np.float32]:

@@ -75,7 +75,9 @@ def train(
             deque(build_cache(held_out, references=True), maxlen=0)
             open_run(run_dir, settings(config, training), FREE_SETTINGS)
         processes.wait()
-        dataset = PairDataset(training, Augmentation(config.flip, config.exposure_stops), config.clean_targets)
+        dataset = PairDataset(
+            training, Augmentation(config.symmetries, config.symmetries, config.exposure_stops), config.clean_targets
+        )
 
         # State: where the run folder left off, else new.
         state = new_state(config, device)

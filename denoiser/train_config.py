@@ -42,8 +42,9 @@ class TrainConfig:
     """Half-life, in steps, of the running average of the weights, which is what is saved and validated."""
     exposure_stops: float = 2.0
     """Each crop is made brighter or darker by up to so many stops."""
-    flip: bool = True
-    """Mirror and transpose crops, and turn the world of their normals."""
+    symmetries: bool = True
+    """Mirror and transpose crops, turn the world of their normals, and reorder the color channels; a network for one
+    scene alone learns faster without."""
     seed: int = 0
     """Seed of the initial weights, the crops, and the choice of held-out views."""
     precision: Precision = "auto"

@@ -1,5 +1,6 @@
 """Crops: a pure function of (seed, rank, step), and valid pictures of a turned world."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from denoiser.transforms import to_image
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame, Image
 
-PLAIN = Augmentation(flip=False, exposure_stops=0.0)
+PLAIN = Augmentation(symmetries=False, color_order=False, exposure_stops=0.0)
 CROP = 32
 
 
@@ -92,7 +93,7 @@ def test_crops_reach_every_corner_of_a_picture_that_is_not_square(grid: list[Cac
 
 
 def test_input_and_target_are_the_two_halves_of_one_window_in_random_order(grid: list[CachedView]) -> None:
-    layers, target = PairDataset(grid).batch(1, 0, 0, 200, CROP)
+    layers, target = PairDataset(grid, Augmentation(color_order=False)).batch(1, 0, 0, 200, CROP)
     exposure = (layers["color"][:, 2] + target[:, 2]) / 3  # halves are marked 1 and 2
     torch.testing.assert_close(layers["color"][:, :2], target[:, :2])
     swapped = (layers["color"][:, 2] > target[:, 2])[:, 0, 0]
@@ -101,14 +102,14 @@ def test_input_and_target_are_the_two_halves_of_one_window_in_random_order(grid:
 
 
 def test_exposure_is_log_uniform_and_common_to_both_halves(grid: list[CachedView]) -> None:
-    layers, target = PairDataset(grid, Augmentation(exposure_stops=2.0)).batch(2, 0, 0, 400, CROP)
+    layers, target = PairDataset(grid, Augmentation(color_order=False, exposure_stops=2.0)).batch(2, 0, 0, 400, CROP)
     stops = torch.log2((layers["color"][:, 2, 0, 0] + target[:, 2, 0, 0]) / 3)
     assert -2 <= stops.min() < -1.9 and 1.9 < stops.max() <= 2
     assert abs(stops.mean()) < 4 * 2 / 3**0.5 / 400**0.5  # 4 standard errors of a uniform law on [-2, 2]
 
 
 def test_all_eight_orientations_occur_and_stay_within_the_picture(grid: list[CachedView]) -> None:
-    target = PairDataset(grid, Augmentation(exposure_stops=0.0)).batch(3, 0, 0, 200, CROP)[1]
+    target = PairDataset(grid, Augmentation(color_order=False, exposure_stops=0.0)).batch(3, 0, 0, 200, CROP)[1]
     down, right = target[:, :2, 1, 0] - target[:, :2, 0, 0], target[:, :2, 0, 1] - target[:, :2, 0, 0]
     seen = {(*d.tolist(), *r.tolist()) for d, r in zip(down, right, strict=True)}
     turned = {(s, 0.0, 0.0, t) for s in (-1.0, 1.0) for t in (-1.0, 1.0)}
@@ -155,7 +156,7 @@ def test_a_mirrored_picture_is_the_picture_of_a_mirrored_world(axis: int, mirror
 
 def test_augmented_crops_are_valid_renders_of_a_turned_world(toy: list[CachedView]) -> None:
     """Shading must come out of the turned normals with one turned light for the whole crop, of the old brightness."""
-    dataset = PairDataset(toy, Augmentation(flip=True, exposure_stops=0.0), clean_targets=True)
+    dataset = PairDataset(toy, Augmentation(symmetries=True, exposure_stops=0.0), clean_targets=True)
     layers, target = dataset.batch(4, 0, 0, 64, CROP)
     lights = []
     for normal, color in zip(layers["normal"], target, strict=True):
@@ -181,6 +182,28 @@ def test_random_orthogonal_matrices_are_orthogonal_uniform_and_of_both_hands() -
     # Entries of a uniform orthogonal matrix have mean 0 and variance 1/3.
     assert abs(matrices.mean(axis=0)).max() < 4 * (1 / 3) ** 0.5 / 2000**0.5
     np.testing.assert_allclose(matrices.var(axis=0), 1 / 3, atol=0.04)
+
+
+# Color
+
+
+def test_color_channels_are_reordered_alike_in_input_albedo_and_target(tmp_path: Path) -> None:
+    """Channels are told apart by their level; every order must occur, the same in all that has a color."""
+    color = np.broadcast_to(np.array([1.0, 2.0, 3.0], np.float32), (CROP, 2 * CROP, 3)).copy()
+    other = color.copy()
+    other[0, 0] += 0.25
+    frames = [
+        Frame(color=half, albedo=color / 4, normal=sphere_normals(CROP, 2 * CROP), seed=seed)
+        for seed, half in enumerate((color, other))
+    ]
+    for half, frame in zip("ab", frames, strict=True):
+        write_frame(tmp_path / f"v.{half}.exr", frame)
+    dataset = PairDataset(cached(tmp_path), Augmentation(symmetries=False, exposure_stops=0.0))
+    layers, target = dataset.batch(0, 0, 0, 60, CROP)
+    orders = {tuple(levels) for levels in target[:, :, 5, 5].tolist()}
+    assert orders == set(itertools.permutations((1.0, 2.0, 3.0)))
+    assert torch.equal(layers["color"][:, :, 5, 5], target[:, :, 5, 5])
+    assert torch.equal(layers["albedo"][:, :, 5, 5] * 4, target[:, :, 5, 5])
 
 
 # Cost
