@@ -40,9 +40,9 @@ AHEAD = 4
 class Augmentation:
     """Which random changes a crop undergoes; each leaves a noisy pair a noisy pair.
 
-    `symmetries`: one of the 8 flips and transposes, and one random orthogonal matrix for the normals. `color_order`: one
-    order of the color channels, since light of different wavelengths does not mix. `exposure_stops`: the
-    crop's radiance, input and target alike, is multiplied by 2^u, u uniform in [-stops, stops], whatever the noise.
+    `symmetries`: one of the 8 flips and transposes, and one random orthogonal matrix for the normals. `color_order`:
+    one order of the color channels, since light of different wavelengths does not mix. `exposure_stops`: the crop's
+    radiance, input and target alike, is multiplied by 2^u, u uniform in [-stops, stops], whatever the noise.
     """
 
     symmetries: bool = True
