@@ -37,7 +37,7 @@ class TrainConfig:
     gradient_clip: float = 2.0
     """Largest norm of the gradient (median 5 after 500 steps at 1 to 32 spp). Fireflies in the targets make most of
     its noise: with 2, the last 400 steps of a generic training gave 0.2 to 0.5 dB more than with 100 on each of four
-    scenes. Clipping weighs noisy targets down a little; 100 keeps it for accidents."""
+    scenes (one run each). Clipping weighs noisy targets down a little; 100 keeps it for accidents."""
     average_half_life: float = 500.0
     """Half-life, in steps, of the running average of the weights, which is what is saved and validated."""
     exposure_stops: float = 2.0
