@@ -1,6 +1,6 @@
 """A run folder: what is written while training, and how the same command goes on after any interruption.
 
-optimizer.safetensors   everything a resumed run needs: parameters, their average, Adam's moments, step. One file,
+optimizer.safetensors   everything a resumed run needs: parameters, their average, the optimizers' moments, step. One file,
                         renamed into place, so a process killed at any moment leaves the old state or the new one
 model.safetensors       the averaged weights, for `n2n-denoise`
 config.json             the configuration and the views of this run; another configuration is refused
@@ -28,7 +28,7 @@ from renderer_bridge.errors import DatasetError, OutputError, WeightsError
 MODEL, OPTIMIZER, STATE, CONFIG, LOG = (
     "model.safetensors", "optimizer.safetensors", "state.json", "config.json", "log.csv",
 )  # fmt: skip
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+_MOMENT = "moment"
 
 
 @dataclass
@@ -37,7 +37,7 @@ class TrainState:
 
     network: nn.Module
     average: nn.Module
-    optimizer: torch.optim.Adam
+    optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
     skipped: int = 0
     skipped_in_row: int = 0
@@ -67,14 +67,13 @@ def save_checkpoint(run_dir: Path, state: TrainState, description: Description) 
 
 
 def _tensors(state: TrainState) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of the state under its name in the file: raw.*, average.*, exp_avg.*, exp_avg_sq.*, adam_step.*"""
+    """Every tensor of the state under its name in the file: raw.*, average.*, moment.<kind>.*"""
     yield from _prefixed("raw", state.network.state_dict())
     yield from _prefixed("average", state.average.state_dict())
     for name, parameter in state.network.named_parameters():
-        moments = state.optimizer.state.get(parameter)
-        if moments:
-            yield f"adam_step.{name}", moments["step"]
-            yield from ((f"{moment}.{name}", moments[moment]) for moment in _MOMENTS)
+        for optimizer in state.optimizers:
+            for kind, moment in optimizer.state.get(parameter, {}).items():
+                yield f"{_MOMENT}.{kind}.{name}", moment
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -113,15 +112,21 @@ def _group(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _load_moments(state: TrainState, tensors: Mapping[str, Tensor]) -> None:
-    """Restore Adam's moments in the memory layout of their parameters, so that sums keep their order."""
-    steps = _group(tensors, "adam_step")
-    for name, parameter in state.network.named_parameters():
-        if name not in steps:
-            continue
-        moments: dict[str, Any] = {"step": steps[name].to(parameter.device)}
-        for moment in _MOMENTS:
-            moments[moment] = torch.empty_like(parameter.detach()).copy_(tensors[f"{moment}.{name}"])
-        state.optimizer.state[parameter] = moments
+    """Restore the optimizers' moments in the memory layout of their parameters, so that sums keep their order."""
+    names = {parameter: name for name, parameter in state.network.named_parameters()}
+    moments = _group(tensors, _MOMENT)
+    for optimizer in state.optimizers:
+        for parameter in (each for group in optimizer.param_groups for each in group["params"]):
+            for key, value in moments.items():
+                kind, name = key.split(".", 1)
+                if name == names[parameter]:
+                    optimizer.state[parameter][kind] = _laid_out_like(parameter, value)
+
+
+def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    if moment.shape != parameter.shape:  # Adam's count of steps
+        return moment.to(parameter.device)
+    return torch.empty_like(parameter.detach()).copy_(moment)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

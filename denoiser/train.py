@@ -25,6 +25,7 @@ from denoiser.checkpoint import Log, TrainState, load_checkpoint, open_run, save
 from denoiser.crops import Augmentation, PairDataset
 from denoiser.loss import LOSSES
 from denoiser.model import ARCHITECTURES, Description, find_weights, load_model, load_tensors
+from denoiser.muon import Muon
 from denoiser.pair_cache import CachedView, build_cache, find_views
 from denoiser.paper import ADAM_BETAS, ADAM_EPSILON
 from denoiser.precision import uses_bf16
@@ -147,15 +148,16 @@ def train_step(
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         prediction = forward(x)
     loss = LOSSES[config.loss](prediction, target)
-    state.optimizer.zero_grad(set_to_none=True)
+    state.network.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = float(nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip))
     if not np.isfinite(norm):
         count_skipped(state)
         return float(loss.detach()), norm
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.optimizer.step()
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
     update_average(state, config.average_half_life)
     state.skipped_in_row = 0
     return float(loss.detach()), norm
@@ -202,10 +204,16 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
         network = ARCHITECTURES["unet"](input_channels(PAPER_LAYERS))
     network = network.to(device)
     average = copy.deepcopy(network).requires_grad_(False).eval()
-    optimizer = torch.optim.Adam(
-        network.parameters(), config.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
-    )
-    return TrainState(network, average, optimizer)
+    return TrainState(network, average, new_optimizers(config, network))
+
+
+def new_optimizers(config: TrainConfig, network: nn.Module) -> tuple[torch.optim.Optimizer, ...]:
+    """Adam for all parameters, or Muon for the inner convolutions and Adam for first layer, last layer and biases."""
+    weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
+    inner = weights[1:-1] if config.optimizer == "muon" else []
+    others = [parameter for parameter in network.parameters() if not any(parameter is weight for weight in inner)]
+    adam = torch.optim.Adam(others, config.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True)
+    return (adam, Muon(inner, config.learning_rate)) if inner else (adam,)
 
 
 def warm_start(state: TrainState, path: Path) -> None:

@@ -28,8 +28,10 @@ class TrainConfig:
     """Crops a step, in each process."""
     crop: int = 128
     """Side of a crop in pixels, a multiple of 32."""
+    optimizer: Literal["adam", "muon"] = "adam"
+    """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
     learning_rate: float = LEARNING_RATE
-    """Adam's step size before the ramp-down."""
+    """Step size before the ramp-down; muon takes about three times adam's."""
     ramp_down: float = 0.3
     """Share of the steps, at the end, over which the learning rate falls to 0."""
     loss: Literal["hdr", "l2", "hdr-undetached", "tonemapped"] = "hdr"

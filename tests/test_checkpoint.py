@@ -30,17 +30,18 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def trained() -> TrainState:
     """A state after one step with made-up gradients."""
-    state = new_state(TrainConfig(seed=4), CPU)
+    state = new_state(TrainConfig(seed=4, optimizer="muon"), CPU)
     for parameter in state.network.parameters():
         parameter.grad = torch.randn_like(parameter)
-    state.optimizer.step()
+    for optimizer in state.optimizers:
+        optimizer.step()
     state.step, state.skipped, state.seconds, state.best_mse, state.best_step = 1, 2, 3.5, 0.25, 1
     return state
 
 
 def test_every_tensor_and_counter_survives(tmp_path: Path, trained: TrainState) -> None:
     save_checkpoint(tmp_path, trained, Description(steps=1))
-    state = new_state(TrainConfig(seed=5), CPU)
+    state = new_state(TrainConfig(seed=5, optimizer="muon"), CPU)
     assert load_checkpoint(tmp_path, state)
     assert state.counters() == trained.counters()
     assert state.counters() | {"step": 1, "skipped": 2, "seconds": 3.5} == state.counters()
@@ -50,9 +51,14 @@ def test_every_tensor_and_counter_survives(tmp_path: Path, trained: TrainState) 
     ):
         assert torch.equal(ours, theirs) and ours.stride() == theirs.stride()
         assert torch.equal(average, kept)
-        for name, moment in trained.optimizer.state[theirs].items():
-            assert torch.equal(state.optimizer.state[ours][name], moment), name
-            assert state.optimizer.state[ours][name].stride() == moment.stride()
+    for restored, saved in zip(state.optimizers, trained.optimizers, strict=True):
+        kinds = [restored.state_dict()["state"], saved.state_dict()["state"]]
+        assert kinds[0].keys() == kinds[1].keys() and kinds[1]
+        for index, moments in kinds[1].items():
+            assert kinds[0][index].keys() == moments.keys()
+            for kind, moment in moments.items():
+                assert torch.equal(kinds[0][index][kind], moment), kind
+                assert kinds[0][index][kind].stride() == moment.stride()
 
 
 def test_the_model_file_holds_the_average(tmp_path: Path, trained: TrainState) -> None:
@@ -66,7 +72,7 @@ def test_the_model_file_holds_the_average(tmp_path: Path, trained: TrainState) -
 def test_before_the_first_step_there_are_no_moments(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, new_state(TrainConfig(), CPU), Description())
     state = new_state(TrainConfig(), CPU)
-    assert load_checkpoint(tmp_path, state) and not state.optimizer.state
+    assert load_checkpoint(tmp_path, state) and not state.optimizers[0].state
     assert json.loads((tmp_path / STATE).read_text())["best_mse"] is None  # infinity is no JSON
 
 

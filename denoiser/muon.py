@@ -1,0 +1,54 @@
+"""Muon: momentum whose steps are orthogonal matrices, for the inner convolutions of a network.
+
+Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024 (the iteration and its three
+coefficients); J. Liu et al., "Muon is Scalable for LLM Training", 2025, section 2.2 (steps of Adam's size).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+ITERATIONS = 5
+MOMENTUM = 0.95
+STEP_RMS = 0.2
+"""Root mean square of a step over the learning rate, about that of Adam, so that rates mean the same."""
+
+
+class Muon(torch.optim.Optimizer):
+    """Each step moves a weight (out, in, 3, 3), seen as a matrix (out, in * 9), by the learning rate times the
+    orthogonal matrix nearest to its Nesterov momentum, scaled to an RMS of `STEP_RMS`."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        """Make one step from the gradients."""
+        del closure
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                momentum.lerp_(weight.grad, 1 - MOMENTUM)
+                direction = orthogonal(weight.grad.lerp(momentum, MOMENTUM).flatten(1))
+                scale = group["lr"] * STEP_RMS * max(direction.shape) ** 0.5
+                weight.sub_(direction.view_as(weight), alpha=scale)
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """Nearly the orthogonal factor U V^T of `matrix` = U S V^T: singular values come out between 0.7 and 1.2.
+
+    Five steps of a Newton-Schulz iteration; `matrix` has no more rows than columns. Zero gives zero.
+    """
+    a, b, c = COEFFICIENTS
+    x = matrix / (torch.linalg.matrix_norm(matrix) + 1e-12)
+    for _ in range(ITERATIONS):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x
