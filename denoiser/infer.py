@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from denoiser.model import Model
 from denoiser.precision import Precision, uses_bf16
-from denoiser.transforms import network_input, to_image, to_nchw
+from denoiser.residual import return_residual
+from denoiser.transforms import exposure, network_input, to_image, to_nchw
 from denoiser.unet import ALIGNMENT
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
@@ -56,17 +57,24 @@ def denoise_frame(
 
 
 def denoise_pair(
-    model: Model, pair: Pair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+    model: Model,
+    pair: Pair,
+    *,
+    precision: Precision = "auto",
+    tile_pixels: int = TILE_PIXELS,
+    residual: bool = True,
 ) -> Denoised:
     """Denoise both halves and average them, which beats denoising their average.
 
-    `error` is the estimated standard error of the average: half the difference of the two denoised halves, root mean
+    With `residual` what both halves get wrong alike is measured from the pair and given back (`denoiser.residual`): as
+    samples grow the result goes to the render itself. `error` is the estimated standard error of the average: half the difference of the two denoised halves, root mean
     square over `ERROR_WINDOW`. It knows the noise that is left, not a blur that both halves share.
     """
     with prepared(model, precision) as network:
         a = _denoise(network, model, pair.a, tile_pixels)
         b = _denoise(network, model, pair.b, tile_pixels)
-    return Denoised(color=np.asarray((a + b) / 2, dtype=np.float32), error=_standard_error(a, b))
+    color = return_residual(pair, a, b) if residual else np.asarray((a + b) / 2, dtype=np.float32)
+    return Denoised(color=color, error=_standard_error(a, b))
 
 
 def _standard_error(a: Image, b: Image) -> Image:
@@ -99,10 +107,13 @@ def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -
             f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.layers)}"
         )
     height, width = frame.size
+    factor = np.float32(exposure(frame.color))
+    if factor != 1:
+        layers["color"] = layers["color"] * factor
     result = np.empty((height, width, 3), dtype=np.float32)
     for tile in tiles(height, width, tile_pixels):
         result[slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, layers, tile)
-    return result
+    return result if factor == 1 else result / factor
 
 
 def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Image], tile: Tile) -> Image:

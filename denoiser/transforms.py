@@ -45,6 +45,34 @@ def inverse_tone_map(mapped: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Exposure: one scalar per whole image that brings it to the brightness networks were trained on
+
+KEYS = (0.03, 0.36)
+"""Keys that need no exposure: those of the development scenes, 0.03 to 0.18, and a stop above."""
+
+KEY_BLOCK = 8
+"""Side of the blocks whose brightness makes the key: single pixels of a noisy picture are often black."""
+
+
+def key(color: Image) -> float:
+    """Geometric mean of the mean radiance of 8x8 blocks of a picture (H, W, 3); black blocks are left out.
+
+    0 for a picture that is black throughout.
+    """
+    rows, columns = (np.arange(0, extent, KEY_BLOCK) for extent in color.shape[:2])
+    sums = np.add.reduceat(np.add.reduceat(color.mean(axis=2, dtype=np.float64), rows, axis=0), columns, axis=1)
+    sizes = np.outer(np.diff([*rows, color.shape[0]]), np.diff([*columns, color.shape[1]]))
+    lit = (sums / sizes)[sums > 0]
+    return float(np.exp(np.log(lit).mean())) if lit.size else 0.0
+
+
+def exposure(color: Image) -> float:
+    """Factor, on linear radiance, that brings the key of a picture (H, W, 3) into `KEYS`; 1 where it lies there."""
+    found = key(color)
+    return float(np.clip(found, *KEYS)) / found if found else 1.0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Layout: an image is (H, W, C), row 0 at the top; a network sees (N, C, H, W), channels last in memory
 
 

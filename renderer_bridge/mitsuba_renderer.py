@@ -1,0 +1,38 @@
+"""A loaded scene as a renderer of pairs for moving cameras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from renderer_bridge.frame import Camera, Frame, Pair
+from renderer_bridge.mitsuba_render import render_aovs, render_color
+from renderer_bridge.mitsuba_scene import MitsubaScene
+
+AOV_SPP = 8
+"""Samples per pixel of the AOVs, which both halves share: 8 cost a tenth of 4 + 4 of radiance on a furnished room."""
+
+
+@dataclass(frozen=True)
+class MitsubaRenderer:
+    """Renders pairs of one scene through one of its sensors; implements `online.records.Renderer`.
+
+    Both halves get the same albedo, normal, position and depth, from one launch with random numbers of its own: half
+    the cost, and the noise of B's color stays independent of all that f(A) sees.
+    """
+
+    scene: MitsubaScene
+    sensor: int = 0
+    aov_spp: int = AOV_SPP
+
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+        """Both halves at `camera`; raises `SceneError` when Mitsuba cannot render."""
+        names = ["albedo", "sh_normal", "position", "depth"]
+        layers = render_aovs(self.scene, camera, names, spp=self.aov_spp, seed=seeds[0], sensor=self.sensor)
+        a, b = (
+            Frame(
+                color=render_color(self.scene, camera, spp=spp, seed=seed, sensor=self.sensor)[0],
+                camera=camera, spp=spp, seed=seed, **layers,
+            )
+            for seed in seeds
+        )  # fmt: skip
+        return Pair(a, b)
