@@ -58,7 +58,7 @@ class TrainState:
 def save_checkpoint(run_dir: Path, state: TrainState, description: Description) -> None:
     """Write model, optimizer and state files, each atomically; the optimizer file alone decides where a run resumes."""
     save_weights(run_dir / MODEL, state.average, description)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in _tensors(state)}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state_tensors(state)}
     metadata = header(description) | {"counters": json.dumps(state.counters())}
     with atomic_path(run_dir / OPTIMIZER) as temporary:
         save_file(tensors, temporary, metadata=metadata)
@@ -66,7 +66,7 @@ def save_checkpoint(run_dir: Path, state: TrainState, description: Description) 
     write_text(run_dir / STATE, json.dumps(readable, indent=2) + "\n")
 
 
-def _tensors(state: TrainState) -> Iterator[tuple[str, Tensor]]:
+def state_tensors(state: TrainState) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of the state under its name in the file: raw.*, average.*, moment.<kind>.*"""
     yield from _prefixed("raw", state.network.state_dict())
     yield from _prefixed("average", state.average.state_dict())
@@ -93,28 +93,34 @@ def load_checkpoint(run_dir: Path, state: TrainState) -> bool:
     if not path.exists():
         return False
     info, tensors = read_tensors(path)
+    load_state(path, state, info, tensors)
+    return True
+
+
+def load_state(path: Path, state: TrainState, info: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+    """Continue `state` from what `state_tensors` and `TrainState.counters` gave; raises `WeightsError` naming `path`."""
     try:
         counters = json.loads(info["counters"])
         for name, value in state.counters().items():
             setattr(state, name, type(value)(counters[name]))
-        load_tensors(path, state.network, _group(tensors, "raw"))
-        load_tensors(path, state.average, _group(tensors, "average"))
+        load_tensors(path, state.network, group(tensors, "raw"))
+        load_tensors(path, state.average, group(tensors, "average"))
         _load_moments(state, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(
             f"{path}: is no checkpoint of this trainer ({error}); delete the run folder to start anew"
         ) from error
-    return True
 
 
-def _group(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def group(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix` and a dot, without both."""
     return {key.removeprefix(prefix + "."): value for key, value in tensors.items() if key.startswith(prefix + ".")}
 
 
 def _load_moments(state: TrainState, tensors: Mapping[str, Tensor]) -> None:
     """Restore the optimizers' moments in the memory layout of their parameters, so that sums keep their order."""
     names = {parameter: name for name, parameter in state.network.named_parameters()}
-    moments = _group(tensors, _MOMENT)
+    moments = group(tensors, _MOMENT)
     for optimizer in state.optimizers:
         for parameter in (each for group in optimizer.param_groups for each in group["params"]):
             for key, value in moments.items():

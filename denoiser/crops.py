@@ -18,13 +18,14 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from denoiser.pair_cache import CachedView, open_array
-from denoiser.transforms import PAPER_LAYERS, to_nchw
+from denoiser.transforms import PAPER_LAYERS, exposure, to_nchw
 from renderer_bridge.frame import Image
 
 OPEN_MAPS = 256
@@ -60,7 +61,8 @@ class PairDataset:
         self.views = list(views)
         self.augmentation = augmentation or Augmentation()
         self.clean_targets = clean_targets
-        self._open = functools.lru_cache(OPEN_MAPS)(open_array)
+        self._open = functools.lru_cache(OPEN_MAPS)(_open_with_exposure)
+        self._open_reference = functools.lru_cache(OPEN_MAPS)(open_array)
 
     def batch(self, seed: int, rank: int, step: int, size: int, crop: int) -> tuple[dict[str, Tensor], Tensor]:
         """Draw `size` random crops: the input layers of one half, and the other half's color as target.
@@ -95,30 +97,56 @@ class PairDataset:
     def _draw(self, layers: dict[str, Image], target: Image, random: np.random.Generator, crop: int) -> None:
         """Fill one crop's layers and target in place."""
         view = self.views[random.integers(len(self.views))]
-        pixels = self._open(view.pixels)  # (2, H, W)
-        half = int(random.integers(2))
-        y, x = (int(random.integers(max(extent - crop, 0) + 1)) for extent in pixels.shape[1:])
-        window = (slice(y, y + crop), slice(x, x + crop))
-        orientation, turn, order, exposure = self._changes(random)
-        source = pixels[half][window]
-        for name, layer in layers.items():
-            layer[:] = _oriented(_fill(source[name], crop), orientation)
-        other = self._open(view.reference)[window] if self.clean_targets else pixels[1 - half][window]["color"]
-        target[:] = _oriented(_fill(other, crop), orientation)
-        layers["color"] *= exposure
-        target *= exposure
-        layers["normal"][:] = layers["normal"] @ turn.T
-        for layer in (layers["color"], layers["albedo"], target):
-            layer[:] = layer[..., order]
+        pixels, factor = self._open(view.pixels)
+        reference = self._open_reference(view.reference) if self.clean_targets else None
+        draw_crop(layers, target, random, pixels, reference, self.augmentation, factor)
 
-    def _changes(self, random: np.random.Generator) -> tuple[int, NDArray[np.float32], NDArray[np.int64], np.float32]:
-        """Draw orientation 0-7, a world matrix (3, 3), an order of the channels (3,) and an exposure factor."""
-        orientation, stops, matrix = int(random.integers(8)), random.uniform(-1.0, 1.0), random_orthogonal(random)
-        order = random.permutation(3)
-        exposure = np.float32(2.0 ** (stops * self.augmentation.exposure_stops))
-        if not self.augmentation.symmetries:
-            orientation, matrix = 0, np.eye(3, dtype=np.float32)
-        return orientation, matrix, order if self.augmentation.color_order else np.arange(3), exposure
+
+def _open_with_exposure(path: Path) -> tuple[NDArray[np.void], float]:
+    """A view's array (2, H, W), and the exposure of its half A."""
+    pixels = open_array(path)
+    return pixels, exposure(pixels[0]["color"])
+
+
+def draw_crop(
+    layers: dict[str, Image],
+    target: Image,
+    random: np.random.Generator,
+    pixels: NDArray[np.void],
+    reference: Image | None,
+    augmentation: Augmentation,
+    factor: float = 1.0,
+) -> None:
+    """Fill `layers` and `target`, each (crop, crop, 3), with a random window of a view `pixels` (2, H, W) of `PIXEL`.
+
+    The target is the other half, or `reference` (H, W, 3) where that is given; `factor` is the view's exposure.
+    """
+    half, crop = int(random.integers(2)), target.shape[0]
+    y, x = (int(random.integers(max(extent - crop, 0) + 1)) for extent in pixels.shape[1:])
+    window = (slice(y, y + crop), slice(x, x + crop))
+    orientation, turn, order, brightness = _changes(random, augmentation)
+    source = pixels[half][window]
+    for name, layer in layers.items():
+        layer[:] = _oriented(_fill(source[name], crop), orientation)
+    other = pixels[1 - half][window]["color"] if reference is None else reference[window]
+    target[:] = _oriented(_fill(other, crop), orientation)
+    layers["color"] *= brightness * np.float32(factor)
+    target *= brightness * np.float32(factor)
+    layers["normal"][:] = layers["normal"] @ turn.T
+    for layer in (layers["color"], layers["albedo"], target):
+        layer[:] = layer[..., order]
+
+
+def _changes(
+    random: np.random.Generator, augmentation: Augmentation
+) -> tuple[int, NDArray[np.float32], NDArray[np.int64], np.float32]:
+    """Draw orientation 0-7, a world matrix (3, 3), an order of the channels (3,) and an exposure factor."""
+    orientation, stops, matrix = int(random.integers(8)), random.uniform(-1.0, 1.0), random_orthogonal(random)
+    order = random.permutation(3)
+    brightness = np.float32(2.0 ** (stops * augmentation.exposure_stops))
+    if not augmentation.symmetries:
+        orientation, matrix = 0, np.eye(3, dtype=np.float32)
+    return orientation, matrix, order if augmentation.color_order else np.arange(3), brightness
 
 
 def random_orthogonal(random: np.random.Generator) -> NDArray[np.float32]:

@@ -70,14 +70,20 @@ def denoise_pair(
     samples grow the result goes to the render itself. `error` is the estimated standard error of the average: half the difference of the two denoised halves, root mean
     square over `ERROR_WINDOW`. It knows the noise that is left, not a blur that both halves share.
     """
-    with prepared(model, precision) as network:
-        a = _denoise(network, model, pair.a, tile_pixels)
-        b = _denoise(network, model, pair.b, tile_pixels)
+    a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
     color = return_residual(pair, a, b) if residual else np.asarray((a + b) / 2, dtype=np.float32)
-    return Denoised(color=color, error=_standard_error(a, b))
+    return Denoised(color=color, error=standard_error(a, b))
 
 
-def _standard_error(a: Image, b: Image) -> Image:
+def denoise_halves(
+    model: Model, pair: Pair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+) -> tuple[Image, Image]:
+    """f(A) and f(B), linear radiance (H, W, 3) >= 0."""
+    with prepared(model, precision) as network:
+        return _denoise(network, model, pair.a, tile_pixels), _denoise(network, model, pair.b, tile_pixels)
+
+
+def standard_error(a: Image, b: Image) -> Image:
     """Root mean square of half the difference of `a` and `b`, (H, W, 3), over a square of `ERROR_WINDOW`."""
     mean = ((a - b) / 2) ** 2
     weights = np.full(ERROR_WINDOW, 1 / ERROR_WINDOW)

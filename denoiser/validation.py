@@ -13,7 +13,7 @@ from torch import nn
 from denoiser.metrics import psnr
 from denoiser.pair_cache import CachedView, open_array
 from denoiser.score import PairScore, mean_score, symmetric_pair_mse
-from denoiser.transforms import PAPER_LAYERS, network_input, to_image, to_nchw
+from denoiser.transforms import PAPER_LAYERS, exposure, network_input, to_image, to_nchw
 from denoiser.unet import ALIGNMENT
 from renderer_bridge.frame import Image
 
@@ -68,6 +68,8 @@ def _denoise(network: nn.Module, pixels: NDArray[np.void], device: torch.device,
     layers = {
         name: to_nchw(np.pad(pixels[name].astype(np.float32), padding, mode="edge"), device) for name in PAPER_LAYERS
     }
+    factor = exposure(pixels["color"])
+    layers["color"] = layers["color"] * factor
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        denoised = network(network_input(layers))
+        denoised = network(network_input(layers)) / factor
     return to_image(denoised)[:height, :width]

@@ -24,6 +24,12 @@ def cached(folder: Path) -> list[CachedView]:
     return views
 
 
+@pytest.fixture(autouse=True)
+def as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures here hold coordinates and marks: no exposure but that of the augmentation."""
+    monkeypatch.setattr("denoiser.crops.exposure", lambda color: 1.0)
+
+
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> list[CachedView]:
     return cached(write_toy_pairs(tmp_path_factory.mktemp("toy"), 4, references=True))
@@ -79,6 +85,14 @@ def test_shapes_and_memory_layout(toy: list[CachedView]) -> None:
     for tensor in (*layers.values(), target):
         assert tensor.shape == (5, 3, CROP, CROP) and tensor.dtype == torch.float32
         assert tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_both_halves_get_the_exposure_of_half_a(toy: list[CachedView], monkeypatch: pytest.MonkeyPatch) -> None:
+    layers, target = PairDataset(toy, PLAIN).batch(0, 0, 0, 4, CROP)
+    monkeypatch.setattr("denoiser.crops.exposure", lambda color: 0.25)
+    dimmed, dimmed_target = PairDataset(toy, PLAIN).batch(0, 0, 0, 4, CROP)
+    assert torch.equal(dimmed["color"], layers["color"] / 4) and torch.equal(dimmed_target, target / 4)
+    assert torch.equal(dimmed["albedo"], layers["albedo"])
 
 
 # Where crops come from

@@ -14,9 +14,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from denoiser import infer
-from denoiser.infer import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, tiles
+from denoiser.infer import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, standard_error, tiles
 from denoiser.model import ARCHITECTURES, Model
 from denoiser.precision import uses_bf16
+from denoiser.transforms import KEYS, key
 from denoiser.unet import ALIGNMENT, UNet
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Frame, Image, Pair
@@ -43,7 +44,7 @@ def model() -> Model:
 
 def frame(height: int, width: int, seed: int = 0) -> Frame:
     random = np.random.default_rng(seed)
-    color = random.lognormal(sigma=1.5, size=(height, width, 3)).astype(np.float32)
+    color = random.lognormal(mean=-3.0, sigma=1.5, size=(height, width, 3)).astype(np.float32)
     albedo = random.uniform(size=(height, width, 3)).astype(np.float32)
     normal = random.normal(size=(height, width, 3)).astype(np.float32)
     return Frame(color, albedo, np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True)))
@@ -219,10 +220,19 @@ def noisy(truth: Any, sigma: float, seed: int) -> Frame:
 
 def test_a_pair_is_the_mean_of_its_denoised_halves(model: Model) -> None:
     a, b = frame(33, 50, seed=1), frame(33, 50, seed=2)
-    pair = denoise_pair(model, Pair(a, b))
+    pair = denoise_pair(model, Pair(a, b), residual=False)
     halves = [denoise_frame(model, half).color for half in (a, b)]
     np.testing.assert_allclose(pair.color, np.mean(halves, axis=0), rtol=1e-6)
     assert pair.error is not None and pair.error.shape == pair.color.shape and pair.error.min() >= 0
+
+
+def test_a_picture_of_any_brightness_is_brought_to_one_the_network_knows(model: Model) -> None:
+    """Twice too bright or a thousand times: the same picture but for its brightness."""
+    bright = frame(40, 50, seed=3).color * np.float32(2 * KEYS[1]) / np.float32(key(frame(40, 50, seed=3).color))
+    layers = frame(40, 50, seed=3).layers() | {"color": bright}
+    once = denoise_frame(model, Frame(**layers), precision="fp32").color
+    layers["color"] = bright * np.float32(512)
+    np.testing.assert_allclose(denoise_frame(model, Frame(**layers), precision="fp32").color, once * 512, rtol=1e-3)
 
 
 def test_the_estimated_error_is_that_of_the_mean() -> None:
@@ -247,7 +257,7 @@ def test_the_error_near_a_firefly_is_sound() -> None:
     """A mean by a running sum would leave rounding, and negative squares, all along the row."""
     color = np.ones((20, 60, 3), np.float32)
     color[10, 20] = 1e4
-    error = infer._standard_error(color, np.ones_like(color))
+    error = standard_error(color, np.ones_like(color))
     half = ERROR_WINDOW // 2
     near = np.zeros((20, 60), dtype=bool)
     near[10 - half : 10 + half + 1, 20 - half : 20 + half + 1] = True
@@ -258,5 +268,5 @@ def test_the_error_near_a_firefly_is_sound() -> None:
 def test_the_window_is_square_on_a_picture_that_is_not() -> None:
     a: Image = np.zeros((3, 40, 3), np.float32)
     a[1, 20] = 2.0
-    error = infer._standard_error(a, np.zeros_like(a))
+    error = standard_error(a, np.zeros_like(a))
     assert np.count_nonzero(error[..., 0]) == 3 * ERROR_WINDOW

@@ -6,7 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from denoiser.transforms import input_channels, inverse_tone_map, network_input, to_image, to_nchw, tone_map
+from denoiser.transforms import (
+    KEYS,
+    exposure,
+    input_channels,
+    inverse_tone_map,
+    key,
+    network_input,
+    to_image,
+    to_nchw,
+    tone_map,
+)
 
 
 @given(st.floats(0, 1e6))
@@ -83,3 +93,22 @@ def test_network_input_follows_the_named_order_and_maps_color_only() -> None:
     assert x.is_contiguous(memory_format=torch.channels_last)
     with pytest.raises(KeyError):
         network_input({"color": layers["color"]})
+
+
+# Exposure
+
+
+def test_exposure_brings_the_key_into_range_and_leaves_what_lies_there() -> None:
+    random = np.random.default_rng(0)
+    picture = random.uniform(0.05, 0.2, (37, 53, 3)).astype(np.float32)
+    assert KEYS[0] < key(picture) < KEYS[1] and exposure(picture) == 1.0
+    for factor, end in ((1e4, KEYS[1]), (1e-5, KEYS[0])):
+        other = picture * np.float32(factor)
+        assert key(other * np.float32(exposure(other))) == pytest.approx(end, rel=1e-4)  # float32 rounding
+
+
+def test_black_blocks_do_not_count_and_a_black_picture_keeps_its_exposure() -> None:
+    picture = np.zeros((32, 48, 3), np.float32)
+    assert exposure(picture) == 1.0
+    picture[:8, :8] = 10.0
+    assert key(picture) == pytest.approx(10.0) and exposure(picture) == pytest.approx(KEYS[1] / 10)

@@ -1,0 +1,271 @@
+"""Take the last result along: warp it onto the new view and blend it in, so that the picture flickers less.
+
+Each pixel's world position is projected into the last frame's camera and the last result is read there, bilinearly,
+from those of the four taps that show the same surface. It is clipped to what the new picture shows around the pixel and
+blended with the weight of the frames it holds. `temporal_error` measures the flicker that is left.
+
+Sources: Nehab et al., "Accelerating Real-Time Shading with Reverse Reprojection Caching", 2007 (taps and tests); Karis,
+"High Quality Temporal Supersampling", SIGGRAPH 2014 course (tone-mapped YCoCg); Salvi, "An Excursion in Temporal
+Supersampling", GDC 2016 (variance clipping); Zhdanov, "ReBLUR", Ray Tracing Gems II, 2021 (distance to the plane).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from denoiser.transforms import to_image, to_nchw, tone_map
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Frame, Image
+
+Mask = NDArray[np.bool_]
+"""One truth value per pixel, (H, W)."""
+
+
+@dataclass(frozen=True)
+class ReprojectionConfig:
+    """How the last result takes part in the new one."""
+
+    max_age: float = 8.0
+    """Frames a pixel's history counts for at most."""
+    box_deviations: float = 1.5
+    """Half the box to which history is clipped, in standard deviations of the neighbourhood."""
+    box_errors: float = 1.0
+    """Widening of that box in estimated standard errors of the new picture, where they are given."""
+    box_radius: int = 2
+    """The neighbourhood is a square of 2 radius + 1 pixels."""
+    plane_pixels: float = 2.0
+    """Largest distance of a tap from the pixel's tangent plane, in widths of a pixel at that depth."""
+    least_cosine: float = 0.8
+    """Smallest cosine between the normals of pixel and tap."""
+    least_used: float = 0.2
+    """Smallest share of pixels with history; with fewer the view is a new one, and history is dropped (a cut)."""
+
+
+DEFAULTS = ReprojectionConfig()
+LEAST_WEIGHT = 0.1  # of the four taps' bilinear weights: with less, the tap that is left is far away
+OWN_PIXEL = 1.0  # pixels; positions averaged over hits alone project into their own pixel, with misses elsewhere
+NEAREST = 1e-6  # world units before the camera: what lies behind has no projection
+BRIGHTEST = 1 - 1e-6  # tone-mapped luma beyond which radiance is infinite
+YCOCG = torch.tensor([[0.25, 0.5, 0.25], [0.5, 0.0, -0.5], [-0.25, 0.5, -0.25]])
+REQUIRED = ("camera", "position", "normal", "depth")
+
+
+@dataclass(frozen=True)
+class Reprojected:
+    """The last result as seen from the new camera: linear radiance (H, W, 3), 0 where `used` (H, W) is False."""
+
+    color: Image
+    used: Mask
+
+
+@dataclass(frozen=True)
+class History:
+    """What is kept of the last frame: its result `color`, linear radiance (H, W, 3), and where everything was.
+
+    `age` (H, W) float32 counts the frames that each pixel holds. `frame` gives camera, position, normal and depth.
+    """
+
+    color: Image
+    age: Image
+    frame: Frame
+
+
+def blend(
+    current: Image,
+    frame: Frame,
+    history: History | None,
+    error: Image | None = None,
+    config: ReprojectionConfig = DEFAULTS,
+) -> tuple[Image, History, Mask]:
+    """Blend the last result into `current`: the picture, the history for the next frame, and which pixels had history.
+
+    `current` is the denoised picture of `frame`, linear radiance (H, W, 3), and `error` its estimated standard error of
+    the same shape, if known. The result is finite and >= 0 whatever `current` holds: pixels that are not finite are
+    taken from history, or black. `history` None starts anew, as a cut does. Raises `DatasetError` when `frame` lacks
+    camera, position, normal or depth.
+    """
+    _require(frame)
+    now = _planes(current)
+    warped, used = _warp_history(history, frame, config) if history is not None else (None, None)
+    if warped is None or used is None or used.float().mean() < config.least_used:
+        warped, used = torch.zeros(4, *frame.size), torch.zeros(frame.size, dtype=torch.bool)
+    old, age = warped[:3], warped[3]
+    broken = ~torch.isfinite(now).all(dim=0)
+    now = torch.where(broken, old, now).clamp_(min=0)
+    clipped = _clip(old, now, None if error is None else _planes(error), config)
+    weight = torch.where(broken & used, 1.0, age / (age + 1))
+    color = to_image((now + (clipped - now) * weight).clamp_(min=0))
+    new_age = (age + 1).clamp_(max=config.max_age).masked_fill_(broken, 0.0)
+    return color, History(color, new_age.numpy(), frame), used.numpy()
+
+
+def warp(image: Image, frame: Frame, last: Frame, config: ReprojectionConfig = DEFAULTS) -> Reprojected:
+    """`image` (H', W', 3), which belongs to the frame `last`, as the camera of `frame` would see it; no clipping.
+
+    Raises `DatasetError` when a frame lacks camera, position, normal or depth.
+    """
+    warped, used = _warp(_planes(image), frame, last, config)
+    return Reprojected(to_image(warped), used.numpy())
+
+
+def temporal_error(result: Image, frame: Frame, last_result: Image, last: Frame) -> float:
+    """Flicker: mean |T(result) - T(last result warped onto it)| over the pixels with history; NaN when there is none.
+
+    T is the paper's tone map (Lehtinen et al. 2018, sec. 3.3). A perfect pair of frames has an error too, since
+    textures blur where taps are interpolated and highlights move. Raises as `warp` does.
+    """
+    warped = warp(last_result, frame, last)
+    difference = tone_map(_planes(result)) - tone_map(_planes(warped.color))
+    return float(difference.abs()[:, torch.from_numpy(warped.used)].mean())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Warp: position -> last camera -> four taps, of which those that show the same surface count
+
+
+def _warp_history(history: History, frame: Frame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
+    """Color and age (4, H, W) of the history; a history of fewer pixels counts for less, as they are seen enlarged."""
+    age = torch.from_numpy(history.age)[None]
+    warped, used = _warp(torch.cat([_planes(history.color), age]), frame, history.frame, config)
+    warped[3] *= min(1.0, _focal(history.frame) / _focal(frame)) ** 2
+    return warped, used
+
+
+def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
+    """`values` (C, H', W') of the frame `last` at the pixels of `frame`, (C, H, W), and which were found, (H, W)."""
+    _require(frame)
+    _require(last)
+    height, width = last.size
+    here, there = _surfaces(frame, frame), _surfaces(last, frame)
+    place, tolerance, seen = _follow(here, frame, last)
+    tolerance *= config.plane_pixels
+    here, table = here.flatten(1), torch.cat([there, values]).flatten(1)  # (7, H W) and (7 + C, H' W')
+    corner = place.floor()
+    total, weights = torch.zeros(len(values), here.shape[1]), torch.zeros(here.shape[1])
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        x, y = corner[0] + dx, corner[1] + dy
+        inside = seen & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        tap = table.index_select(1, torch.where(inside, y * width + x, 0).int())  # indexing took 5 times as long
+        inside &= (tap[3:7] * here[3:7]).sum(dim=0) >= config.least_cosine
+        inside &= ((tap[:3] - here[:3]) * here[3:6]).sum(dim=0).abs_() <= tolerance
+        weight = (1 - (place[0] - x).abs()).mul_(1 - (place[1] - y).abs()).mul_(inside)
+        total.addcmul_(tap[7:], weight)
+        weights += weight
+    used = weights >= LEAST_WEIGHT
+    total = torch.where(used, total / weights, 0.0)
+    return total.view(-1, *frame.size), used.view(frame.size)
+
+
+def _surfaces(frame: Frame, viewer: Frame) -> Tensor:
+    """Position relative to the viewer's camera, normal, and 1 where nothing was hit: (7, H, W).
+
+    Two surfaces agree in direction when the product of the last four channels is near 1: background with itself alone.
+    """
+    assert frame.position is not None and frame.normal is not None and frame.depth is not None and viewer.camera
+    origin = torch.from_numpy(viewer.camera.origin.astype(np.float32))[:, None, None]
+    background = _planes(frame.depth) <= 0
+    position = (_planes(frame.position) - origin).masked_fill_(background, 0.0)
+    return torch.cat([position, _planes(frame.normal).masked_fill(background, 0.0), background.float()])
+
+
+def _follow(here: Tensor, frame: Frame, last: Frame) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the pixels of `frame` lie in `last`, how wide a pixel is there in world units, and whether it is seen.
+
+    Columns and rows (2, H W) count from the middle of the first pixel. Motion is added to a pixel's middle, since the
+    mean position of a few samples does not lie there. Background is followed by its direction.
+    """
+    assert frame.camera and last.camera
+    middle, focals = _middles(frame.size), (_focal(frame), _focal(last))
+    background = here[6].flatten() > 0
+    point = here[:3].flatten(1)  # as seen from the origin of the new camera
+    if background.any():
+        point = torch.where(background, _directions(middle, frame), point)
+    now = _projection(frame) @ point
+    shift = torch.from_numpy((frame.camera.origin - last.camera.origin).astype(np.float32))[:, None]
+    then = _projection(last) @ (point + shift * ~background)
+    ratio = focals[1] / focals[0]
+    own = now[:2] / now[2]
+    place = middle * ratio + (then[:2] / then[2] - own * ratio) - 0.5
+    seen = (now[2] > NEAREST) & (then[2] > NEAREST) & ((own - middle).abs().amax(dim=0) <= OWN_PIXEL)
+    width = torch.maximum(now[2] / focals[0], then[2] / focals[1])
+    return torch.where(seen, place, 0.0), width, seen
+
+
+def _middles(size: tuple[int, int]) -> Tensor:
+    """Columns and rows of the middles of pixels, (2, H W), in pixels from the picture's corner."""
+    rows, columns = (torch.arange(extent) + 0.5 for extent in size)
+    return torch.stack(torch.broadcast_tensors(columns[None, :], rows[:, None])).flatten(1)
+
+
+def _directions(middle: Tensor, frame: Frame) -> Tensor:
+    """World directions (3, N), of any length, through the places `middle` (2, N) of the picture."""
+    return torch.linalg.inv(_projection(frame)) @ torch.cat([middle, torch.ones(1, middle.shape[1])])
+
+
+def _projection(frame: Frame) -> Tensor:
+    """Matrix (3, 3) from world directions to (column z, row z, z); +x of the camera points left, +y up."""
+    assert frame.camera
+    (height, width), focal = frame.size, _focal(frame)
+    to_picture = np.array([[-focal, 0, width / 2], [0, -focal, height / 2], [0, 0, 1]])
+    return torch.from_numpy((to_picture @ np.linalg.inv(frame.camera.to_world[:3, :3])).astype(np.float32))
+
+
+def _focal(frame: Frame) -> float:
+    """Pixels per unit of tangent: the width of a pixel, at distance 1, is one over it."""
+    assert frame.camera
+    return float(frame.size[1] / 2 / np.tan(np.radians(frame.camera.fov_deg) / 2))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Clip: history may not leave what the new picture shows around the pixel
+
+
+def _clip(old: Tensor, now: Tensor, error: Tensor | None, config: ReprojectionConfig) -> Tensor:
+    """`old` (3, H, W) within mean +- deviations of the neighbourhood of `now`, in tone-mapped YCoCg."""
+    new = _to_ycocg(now)
+    mean, squares = _box_mean(torch.cat([new, new.square()]), config.box_radius).chunk(2)
+    half = (squares - mean.square()).clamp_(min=0).sqrt_().mul_(config.box_deviations)
+    if error is not None:
+        half += config.box_errors * (_to_ycocg(now + error) - new).abs()
+    seen = _to_ycocg(old)
+    inside = seen.clamp(mean - half, mean + half)
+    return torch.where((inside == seen).all(dim=0), old, _from_ycocg(inside))
+
+
+def _box_mean(image: Tensor, radius: int) -> Tensor:
+    """Mean of (C, H, W) over a square of 2 radius + 1 pixels; the border repeats."""
+    height, width = image.shape[1:]
+    side = 2 * radius + 1
+    padded = F.pad(image[None], (radius,) * 4, mode="replicate")[0]
+    rows = sum((padded[:, k : k + height] for k in range(side)), torch.zeros(()))
+    return sum((rows[:, :, k : k + width] for k in range(side)), torch.zeros(())) / side**2
+
+
+def _to_ycocg(radiance: Tensor) -> Tensor:
+    """Radiance (3, H, W) to YCoCg of radiance / (1 + luma); Karis 2014. Cheap both ways, and lamps stay bounded."""
+    mapped = torch.tensordot(YCOCG, radiance, dims=1)
+    return mapped / (1 + mapped[:1])
+
+
+def _from_ycocg(mapped: Tensor) -> Tensor:
+    luma = mapped[:1].clamp(0, BRIGHTEST)
+    return (torch.tensordot(torch.linalg.inv(YCOCG), mapped, dims=1) / (1 - luma)).clamp_(min=0)
+
+
+def _planes(image: Image) -> Tensor:
+    """An image (H, W, C) as (C, H, W), planes in memory."""
+    return to_nchw(image)[0].contiguous()
+
+
+def _require(frame: Frame) -> None:
+    missing = [name for name in REQUIRED if getattr(frame, name) is None]
+    if missing:
+        raise DatasetError(
+            f"the frame has no {' and no '.join(missing)}; reprojection needs camera, position, normal and depth"
+        )

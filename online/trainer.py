@@ -1,0 +1,240 @@
+"""A network in training while pictures arrive: learn a few steps from each, be ready to denoise after any.
+
+Source: Lehtinen et al. 2018, section 3.3 (online training during a flythrough).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from denoiser.checkpoint import group, load_state, state_tensors
+from denoiser.model import Description, Model, find_weights, header, read_tensors, save_weights
+from denoiser.pair_cache import PIXEL
+from denoiser.precision import Precision, uses_bf16
+from denoiser.train import new_state, train_step, warm_start
+from denoiser.train_config import TrainConfig
+from denoiser.transforms import PAPER_LAYERS
+from online.memory import PairMemory, Remembered
+from online.watch import Watch
+from renderer_bridge.atomic import atomic_path
+from renderer_bridge.errors import DatasetError, UsageError, WeightsError
+
+
+@dataclass(frozen=True)
+class OnlineConfig:
+    """How to train online; a trainer restored from a file must have the one it was saved with."""
+
+    init: str = "unet"
+    """Weights to start from: a .safetensors file or the name of shipped weights; empty for random ones."""
+    optimizer: Literal["adam", "muon"] = "muon"
+    """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
+    learning_rate: float = 1e-3
+    """Step size, constant: the average of the weights stands in for a ramp-down."""
+    batch: int = 4
+    """Crops a step."""
+    crop: int = 128
+    """Side of a crop in pixels, a multiple of 32."""
+    average_half_life: float = 100.0
+    """Half-life, in steps, of the running average of the weights that denoises."""
+    memory_mib: int = 512
+    """Pairs remembered, in MiB: 256 views of 320x180."""
+    seed: int = 0
+    """Seed of the initial weights, the crops, and what is forgotten."""
+    precision: Precision = "auto"
+    """bf16 computes in bfloat16; auto does so where the processor has instructions for it."""
+    clean_targets: bool = False
+    """Train on references instead of noisy halves, to compare; every pair needs one."""
+
+    def __post_init__(self) -> None:
+        if self.memory_mib < 1:
+            raise UsageError(f"--memory-mib is {self.memory_mib}; at least 1 is needed")
+        self.train_config()
+
+    def train_config(self) -> TrainConfig:
+        """The same as an offline configuration, which checks it and drives the step that both share."""
+        return TrainConfig(
+            batch=self.batch, crop=self.crop, learning_rate=self.learning_rate, optimizer=self.optimizer,
+            average_half_life=self.average_half_life, seed=self.seed, precision=self.precision, init=self.init,
+            clean_targets=self.clean_targets,
+        )  # fmt: skip
+
+
+class OnlineTrainer:
+    """Weights, their average, their optimizer and the pairs remembered: all that changes while training online.
+
+    Raises `WeightsError` when the initial weights cannot be read or are of another network.
+    """
+
+    def __init__(self, config: OnlineConfig | None = None) -> None:
+        self.config = config or OnlineConfig()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._state = new_state(self.config.train_config(), self.device)
+        if self.config.init:
+            warm_start(self._state, find_weights(self.config.init))
+        self.memory = PairMemory(self.config.memory_mib * 2**20, self.config.seed)
+        self._watch = Watch()
+        self._good = self._snapshot()
+
+    @property
+    def steps(self) -> int:
+        """Steps so far."""
+        return self._state.step
+
+    @property
+    def model(self) -> Model:
+        """The averaged weights as a model, for `denoise_frame` and `denoise_pair`; they go on changing."""
+        return Model(self._state.average, PAPER_LAYERS)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Learning
+
+    def learn(
+        self, steps: int, *, seconds: float | None = None, learning_rate: float | None = None
+    ) -> tuple[list[float], str | None]:
+        """Make `steps` steps on remembered pairs, or as many as fit into `seconds`; gives the losses, and an event.
+
+        With an infinite or NaN loss or gradient the weights go back to the last good ones, and the event says so.
+        Nothing happens while no pair is remembered.
+        """
+        losses: list[float] = []
+        if not self.memory.views:
+            return losses, None
+        start = time.perf_counter()
+        while (len(losses) < steps) if seconds is None else (time.perf_counter() - start < seconds):
+            loss, norm = self._step(learning_rate or self.config.learning_rate)
+            losses.append(loss)
+            if not np.isfinite(loss) or not np.isfinite(norm):
+                return losses, self._roll_back("the loss or its gradient was infinite or NaN")
+        return losses, None
+
+    def _step(self, rate: float) -> tuple[float, float]:
+        config, state = self.config, self._state
+        random = np.random.default_rng((config.seed, state.step))
+        layers, target = self.memory.batch(random, config.batch, config.crop, config.clean_targets)
+        bf16 = uses_bf16(config.precision, self.device)
+        state.network.train()
+        loss, norm = train_step(
+            state, state.network, layers, target.to(self.device), config.train_config(), rate, bf16
+        )
+        state.step += 1
+        return loss, norm
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Good weights and bad ones
+
+    def observe(self, score: float, noisy_score: float) -> str | None:
+        """Tell how the network did on a new frame, and how its noisy input: relative squared errors, see `watch`.
+
+        Weights that do well are kept. When the network has been worse than its input for many frames, after it once was
+        better, the last good weights come back; the event, a sentence, says so.
+        """
+        verdict = self._watch.observe(score, noisy_score)
+        if verdict == "good":
+            self._good = self._snapshot()
+        if verdict == "lost":
+            return self._roll_back("the denoised frames had become worse than the noisy ones")
+        return None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the network's own picture is better than the noisy one, as of the last frame observed."""
+        return self._watch.trusted
+
+    def _snapshot(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self._state.average.state_dict().items()}
+
+    def _roll_back(self, reason: str) -> str:
+        """Both networks become the last good average; the optimizers begin anew, for their moments are suspect."""
+        for network in (self._state.network, self._state.average):
+            network.load_state_dict(self._good)
+        for optimizer in self._state.optimizers:
+            optimizer.state.clear()
+        self._watch.forgive()
+        return f"{reason}: back to the last good weights at step {self.steps}"
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Files
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the averaged weights, for `n2n-denoise --model`. Raises `OutputError` when `path` cannot be written."""
+        save_weights(path, self._state.average, self._description())
+
+    def save(self, path: str | Path, counters: dict[str, int]) -> None:
+        """Write everything to one file, so that `restore` goes on bit for bit; `counters` are the caller's own.
+
+        Raises `OutputError` when `path` cannot be written.
+        """
+        tensors = {key: value.detach().cpu().contiguous() for key, value in state_tensors(self._state)}
+        tensors |= {f"good.{name}": value.cpu().contiguous() for name, value in self._good.items()}
+        for index, view in enumerate(self.memory.views):
+            tensors |= dict(_view_tensors(f"view{index:06d}", view))
+        numbers = {"counters": self._state.counters(), "watch": self._watch.state(), "caller": counters}
+        numbers |= {"exposures": [view.exposure for view in self.memory.views], "added": self.memory.added}
+        numbers |= {"config": self._identity()}
+        metadata = header(self._description()) | {key: json.dumps(value) for key, value in numbers.items()}
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
+
+    def restore(self, path: str | Path) -> dict[str, int]:
+        """Go on from what `save` wrote; gives the caller's counters.
+
+        Raises `WeightsError` when the file is damaged or no such file, `DatasetError` when it is from another
+        configuration.
+        """
+        path = Path(path)
+        info, tensors = read_tensors(path)
+        try:
+            begun = json.loads(info["config"])
+            differing = [name for name, value in self._identity().items() if begun[name] != value]
+            if differing:
+                raise DatasetError(
+                    f"{path}: is from another configuration ({', '.join(differing)}); give another output folder"
+                )
+            exposures, added = json.loads(info["exposures"]), int(json.loads(info["added"]))
+            self.memory.views = list(_views(tensors, exposures))
+            self.memory.added = added
+            self._watch.set_state(json.loads(info["watch"]))
+            self._good = group(tensors, "good")
+            counters = {str(key): int(value) for key, value in json.loads(info["caller"]).items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise WeightsError(
+                f"{path}: is no state of an online trainer ({error}); delete it to start anew"
+            ) from error
+        load_state(path, self._state, info, tensors)
+        return counters
+
+    def _identity(self) -> dict[str, object]:
+        """The settings that shape the weights."""
+        return {name: value for name, value in asdict(self.config).items() if name != "learning_rate"}
+
+    def _description(self) -> Description:
+        targets = "clean" if self.config.clean_targets else "noisy"
+        start = f" from {self.config.init}" if self.config.init else ""
+        return Description(data=f"online{start}, {self.memory.added} views, {targets} targets", steps=self.steps)
+
+
+def _view_tensors(prefix: str, view: Remembered) -> Iterator[tuple[str, Tensor]]:
+    for layer in PIXEL.names or ():
+        yield f"{prefix}.{layer}", torch.from_numpy(np.ascontiguousarray(view.pixels[layer]))
+    if view.reference is not None:
+        yield f"{prefix}.reference", torch.from_numpy(np.ascontiguousarray(view.reference))
+
+
+def _views(tensors: dict[str, Tensor], exposures: list[float]) -> Iterator[Remembered]:
+    for index, factor in enumerate(exposures):
+        layers = group(tensors, f"view{index:06d}")
+        pixels = np.empty(layers["color"].shape[:3], PIXEL)
+        for layer in PIXEL.names or ():
+            pixels[layer] = layers[layer].numpy()
+        reference = layers["reference"].numpy() if "reference" in layers else None
+        yield Remembered(pixels, float(factor), reference)
