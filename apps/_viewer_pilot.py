@@ -39,7 +39,7 @@ class Pilot(QObject):
     """Holds the camera, at the resolution of the scene's film, and says whenever it is another one.
 
     `moved(camera, moving, cut)` asks for a frame; `moving` is false once it rests. `speed_changed` is in world units a
-    second. `played` and `recorded` say whether a path is playing or being recorded.
+    second. `playing_changed` says that a path began or ended.
     """
 
     moved = Signal(object, bool, bool)
@@ -101,6 +101,11 @@ class Pilot(QObject):
         """World units a second."""
         self.speed = speed
         self.speed_changed.emit(speed)
+
+    @property
+    def playing(self) -> bool:
+        """Whether a path leads the camera."""
+        return self._play.isActive()
 
     @property
     def _busy(self) -> bool:

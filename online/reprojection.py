@@ -148,6 +148,7 @@ def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig)
     here, table = here.flatten(1), torch.cat([there, values]).flatten(1)  # (7, H W) and (7 + C, H' W')
     corner = place.floor()
     total, weights = torch.zeros(len(values), here.shape[1]), torch.zeros(here.shape[1])
+    low, high, whole = torch.full_like(total, torch.inf), torch.full_like(total, -torch.inf), seen.clone()
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         x, y = corner[0] + dx, corner[1] + dy
         inside = seen & (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -157,9 +158,19 @@ def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig)
         weight = (1 - (place[0] - x).abs()).mul_(1 - (place[1] - y).abs()).mul_(inside)
         total.addcmul_(tap[7:], weight)
         weights += weight
+        low, high, whole = torch.minimum(low, tap[7:]), torch.maximum(high, tap[7:]), whole & inside
     used = weights >= LEAST_WEIGHT
     total = torch.where(used, total / weights, 0.0)
-    return total.view(-1, *frame.size), used.view(frame.size)
+    whole &= (place != corner).any(dim=0)  # between pixels, on one surface
+    cubic = _cubic(values, place).clamp_(low, high)
+    return torch.where(whole, cubic, total).view(-1, *frame.size), used.view(frame.size)
+
+
+def _cubic(values: Tensor, place: Tensor) -> Tensor:
+    """`values` (C, H', W') at columns and rows `place` (2, N), (C, N), by bicubic interpolation."""
+    size = torch.tensor([[values.shape[2]], [values.shape[1]]])
+    grid = ((place + 0.5) / size * 2 - 1).t()[None, None]
+    return F.grid_sample(values[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0, :, 0]
 
 
 def _surfaces(frame: Frame, viewer: Frame) -> Tensor:

@@ -27,6 +27,9 @@ from renderer_bridge.errors import N2NError, N2NWarning, UsageError
 
 VARIANTS = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")
 PROVEN_LLVM = 19
+LEAST_THREADS = 2
+"""With one, on one core, Mitsuba 3.9.1 waits for ever for a scene with bitmaps: a texture waits for its own reader."""
+
 NEWEST_BROKEN_LLVM = 16
 PROBE_TIMEOUT_S = 120
 LIBRARY_FOLDERS = (
@@ -58,10 +61,13 @@ def set_variant(name: str = "auto") -> str:
         )
     elif full == "llvm_ad_rgb" and not choose_llvm():
         raise N2NError(f"--variant llvm: no LLVM library newer than {NEWEST_BROKEN_LLVM} works here; {HOW_TO_GET_LLVM}")
+    import drjit as dr
     import mitsuba as mi
 
     if mi.variant() != full:
         mi.set_variant(full)
+    if dr.thread_count() < LEAST_THREADS:
+        dr.set_thread_count(LEAST_THREADS)
     return full
 
 

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from apps.render_pairs import main
 from renderer_bridge import mitsuba_variant
 from renderer_bridge.errors import N2NError, N2NWarning, UsageError
+from renderer_bridge.exr_frame import write_frame
+from renderer_bridge.frame import Frame
 from renderer_bridge.mitsuba_variant import choose_llvm, cuda_runs, llvm_version, set_variant
 
 DEBIAN = Path("/usr/lib/x86_64-linux-gnu")
@@ -227,7 +230,7 @@ def in_child(code: str, **environment: str) -> str:
     """What a fresh Python prints, without the caller's own choice of LLVM."""
     clean = {name: value for name, value in os.environ.items() if name != "DRJIT_LIBLLVM_PATH"}
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.strip()
 
 
@@ -255,3 +258,24 @@ def test_the_probe_of_a_variant_that_runs_succeeds() -> None:
 @pytest.mark.skipif(not (DEBIAN / "libLLVM-15.so.1").exists(), reason="LLVM 15 is not installed here")
 def test_the_probe_survives_a_library_that_aborts_the_process() -> None:
     assert not mitsuba_variant._child_renders("llvm_ad_rgb", {"DRJIT_LIBLLVM_PATH": str(DEBIAN / "libLLVM-15.so.1")})
+
+
+SKY = """<scene version="3.0.0"><sensor type="perspective"/>
+<emitter type="envmap"><string name="filename" value="sky.exr"/></emitter>
+<shape type="sphere"><bsdf type="diffuse"><texture type="bitmap" name="reflectance">
+<string name="filename" value="sky.exr"/></texture></bsdf></shape></scene>"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be bound to one core here")
+def test_a_scene_with_bitmaps_loads_on_one_core(tmp_path: Path) -> None:
+    """Mitsuba 3.9.1 alone hangs here; the child is killed after a minute, and the test fails."""
+    write_frame(tmp_path / "sky.exr", Frame(np.ones((8, 16, 3), np.float32)))
+    (tmp_path / "scene.xml").write_text(SKY)
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from renderer_bridge import load_scene, set_variant\n"
+        "set_variant()\n"
+        f"load_scene({str(tmp_path / 'scene.xml')!r})\n"
+        "print('loaded')"
+    )
+    assert in_child(code) == "loaded"

@@ -1,0 +1,368 @@
+"""The window: puts canvas, panel, pilot and worker together, and holds what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
+
+from apps._viewer_banner import Banner
+from apps._viewer_canvas import MOVE_KEYS, Canvas
+from apps._viewer_export import Export
+from apps._viewer_frames import DrawnFrame, PictureMaker
+from apps._viewer_help import HelpPage
+from apps._viewer_menus import MODE_NAMES, Menus
+from apps._viewer_panel import Panel
+from apps._viewer_picture import EXPOSURES, Look
+from apps._viewer_pilot import Pilot
+from apps._viewer_requests import RenderSettings, frame_request
+from apps._viewer_scene import OpenedScene, SceneOpener
+from apps._viewer_settings import Settings
+from apps._viewer_status import StatusLine
+from apps._viewer_worker import ViewerWorker
+from denoiser.model import DEFAULT_NAME
+from online.records import FlythroughRecord
+from online.trainer import OnlineConfig
+from renderer_bridge.camera_path import load_camera_path
+from renderer_bridge.errors import N2NError
+from renderer_bridge.frame import Camera
+
+WELCOME = "Open a scene with Ctrl+O, or drop one here"
+WEIGHTS, SCENES, PATHS = "Weights (*.safetensors)", "Mitsuba scenes (*.xml)", "Camera paths (*.json)"
+
+
+class ViewerWindow(QMainWindow):
+    """An interactive flythrough of one scene at a time; `open_scene` of the worker is the seam to the renderer.
+
+    Call `finish` after the last window has closed: it waits for the threads.
+    """
+
+    def __init__(
+        self,
+        opener: SceneOpener,
+        config: OnlineConfig,
+        settings: Settings,
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.scene: OpenedScene | None = None
+        self.record: FlythroughRecord | None = None
+        self.look: Look = settings.look()
+        self._settings, self._config, self._busy = settings, config, ""
+        self.render_settings: RenderSettings = replace(settings.render_settings(), **(overrides or {}))
+        self.worker = ViewerWorker(opener, config, self)
+        self.pictures = PictureMaker(self)
+        self.pilot = Pilot(self)
+        self.canvas, self.banner, self.panel = Canvas(), Banner(), Panel(self.render_settings)
+        self.status = StatusLine(self.statusBar())
+        self._help: HelpPage | None = None
+        self._lay_out()
+        self.menus = Menus(self)
+        self.menus.show_recent(settings.recent())
+        self.menus.show_cameras(0)
+        self._connect()
+        self._show_look()
+        self._show_message()
+        self.worker.start()
+        self.pictures.start()
+
+    def _lay_out(self) -> None:
+        self.setWindowTitle("n2n-viewer")
+        self.setAcceptDrops(True)
+        self.resize(1180, 780)
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.canvas, 1)
+        self.setCentralWidget(middle)
+        self.dock = QDockWidget("Panel", self, objectName="dock")
+        self.dock.setTitleBarWidget(QWidget())
+        self.dock.setWidget(self.panel)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        geometry, docks = self._settings.layout()
+        self.restoreGeometry(geometry)
+        self.restoreState(docks)
+        for child in (self.panel, *self.panel.findChildren(QWidget)):
+            child.installEventFilter(self)
+        self.canvas.setFocus()
+
+    def _connect(self) -> None:
+        worker, canvas, pilot, panel = self.worker, self.canvas, self.pilot, self.panel
+        worker.record.connect(self._take_record)
+        worker.scene_opened.connect(self._take_scene)
+        worker.trainer_changed.connect(self._take_trainer)
+        worker.notice.connect(self.banner.tell)
+        worker.failed.connect(self.banner.complain)
+        worker.busy.connect(self._take_busy)
+        self.pictures.made.connect(self._take_picture)
+        canvas.began.connect(pilot.begin_drag)
+        canvas.dragged.connect(pilot.drag)
+        canvas.wheeled.connect(pilot.wheel)
+        canvas.steered.connect(pilot.steer)
+        canvas.hovered.connect(self._show_pixel)
+        pilot.moved.connect(self._request)
+        pilot.speed_changed.connect(self.status.show_speed)
+        pilot.playing_changed.connect(self._show_look)
+        panel.changed.connect(self._take_settings)
+        panel.scratch.connect(lambda: self.start_trainer(""))
+        panel.shipped.connect(self.start_shipped)
+        panel.load.connect(self.ask_load_weights)
+        panel.save.connect(self.ask_save_weights)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From the worker
+
+    def _take_record(self, record: FlythroughRecord) -> None:
+        self.record = record
+        self.pictures.make(record, self.look)
+        self.panel.show_record(record)
+        self.status.show_record(record)
+        self.pilot.see(record.pair.a)
+        if record.event:
+            self.banner.tell(record.event)
+        self._show_message()
+
+    def _take_picture(self, frame: DrawnFrame) -> None:
+        if self.record is not None:  # else it is of the scene before
+            self.canvas.show_frame(frame)
+
+    def _take_scene(self, scene: OpenedScene) -> None:
+        self.scene, self.record = scene, None
+        if self.banner.is_error:
+            self.banner.hide()
+        self.canvas.show_frame(None)
+        self.panel.plots.clear()
+        self.setWindowTitle(f"{scene.name} - n2n-viewer")
+        self.status.show_scene(scene.name)
+        self._settings.add_recent(scene.path)
+        self.menus.show_recent(self._settings.recent())
+        self.menus.show_cameras(len(scene.cameras))
+        self.enter_camera(0, new_scene=True)
+        self._show_message()
+
+    def _take_trainer(self, init: str) -> None:
+        self._config = replace(self._config, init=init)
+        self.panel.show_origin(f"Started from {init}" if init else "Started from scratch")
+
+    def _take_busy(self, what: str) -> None:
+        self._busy = what
+        self._show_message()
+
+    def _show_message(self) -> None:
+        waiting = WELCOME if self.scene is None else "" if self.record else "Rendering the first picture …"
+        self.canvas.set_message(self._busy or waiting)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # To the worker
+
+    def _request(self, camera: Camera, moving: bool, cut: bool) -> None:
+        self.worker.mailbox.put(frame_request(self.render_settings, camera, moving=moving, cut=cut))
+
+    def _take_settings(self, settings: RenderSettings) -> None:
+        self.render_settings = settings
+        self.pilot.again()
+
+    def open_scene(self, path: Path) -> None:
+        """Open a scene; the one before stays until the new one renders."""
+        self.worker.open_scene(path)
+
+    def enter_camera(self, index: int, new_scene: bool = False) -> None:
+        """Cut to one of the scene's cameras."""
+        if self.scene is not None:
+            self.pilot.enter(self.scene.cameras[index], new_scene)
+
+    def start_trainer(self, init: str) -> None:
+        """Start learning anew: from weights (a file or a shipped name), or "" from scratch."""
+        self.panel.plots.clear()
+        self.worker.new_trainer(replace(self._config, init=init))
+
+    def start_shipped(self) -> None:
+        """Start learning anew from the weights that come with the program."""
+        self.start_trainer(DEFAULT_NAME)
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights as they are now."""
+        self.worker.save_weights(path)
+
+    def export(self, path: Path) -> None:
+        """Write the frame on the screen to a file, EXR or PNG by its ending."""
+        if self.record is None:
+            self.banner.complain("There is no frame to save yet.")
+            return
+        record = self.record
+        self._tried(lambda: self.worker.export(Export(path, record, self.look, self.canvas.divider)))
+
+    def play(self, path: Path) -> None:
+        """Play a camera path."""
+        self._tried(lambda: self.pilot.play(load_camera_path(path)))
+
+    def _tried(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except N2NError as error:
+            self.banner.complain(str(error))
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # What is shown
+
+    def set_look(self, **changes: Any) -> None:
+        """Change mode, exposure or tone map of the picture."""
+        self.look = replace(self.look, **changes)
+        if self.record is not None:
+            self.pictures.make(self.record, self.look)
+        self._show_look()
+
+    def add_exposure(self, stops: float) -> None:
+        """Make the picture brighter, or darker."""
+        low, high = EXPOSURES
+        self.set_look(exposure=min(max(self.look.exposure + stops, low), high))
+
+    def _show_look(self) -> None:
+        self.menus.modes[self.look.mode].setChecked(True)
+        self.menus.tone_maps[self.look.tone_map].setChecked(True)
+        self.canvas.set_badges(
+            MODE_NAMES[self.look.mode],
+            f"{self.look.exposure:+g} EV" if self.look.exposure else "",
+            "paused" if self.worker.mailbox.paused else "",
+            "playing a path" if self.pilot.playing else "",
+            "recording the path" if self.pilot.recorder is not None else "",
+        )
+
+    def _show_pixel(self, pixel: tuple[int, int] | None) -> None:
+        self.status.show_pixel(self.canvas.frame.shown.record if self.canvas.frame else None, pixel)
+
+    def toggle_pause(self) -> None:
+        """Hold rendering and training, or let them go on."""
+        self.worker.mailbox.pause(not self.worker.mailbox.paused)
+        self.menus.pause.setChecked(self.worker.mailbox.paused)
+        self._show_look()
+
+    def toggle_recording(self) -> None:
+        """Begin to record the camera's way; or end, and ask where to save it."""
+        if self.pilot.recorder is None:
+            self.pilot.record()
+        else:
+            recorder = self.pilot.end_recording()
+            path = self._ask_save("Save the camera path", PATHS, "camera_path.json")
+            if recorder is not None and path is not None:
+                self._tried(lambda: recorder.save(path))
+        self.menus.record.setChecked(self.pilot.recorder is not None)
+        self._show_look()
+
+    def stop(self) -> None:
+        """Leave the full screen, or stop the path that plays."""
+        if self.isFullScreen():
+            self.toggle_full_screen()
+        else:
+            self.pilot.stop_path()
+
+    def toggle_panel(self) -> None:
+        """Show or hide the panel."""
+        self.dock.setVisible(not self.dock.isVisible())
+
+    def toggle_full_screen(self) -> None:
+        """Nothing but the picture and the panel, or a window again."""
+        full = not self.isFullScreen()
+        self.menuBar().setVisible(not full)
+        self.statusBar().setVisible(not full)
+        (self.showFullScreen if full else self.showNormal)()
+
+    def show_help(self) -> None:
+        """List keys and mouse."""
+        if self._help is None:
+            self._help = HelpPage(self.menus.all_actions(), self)
+        self._help.show()
+        self._help.raise_()
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Questions to the user
+
+    def ask_scene(self) -> None:
+        """Open a scene chosen in a dialog."""
+        folder = self.scene.path.parent if self.scene is not None else Path.cwd()
+        self._ask_open("Open a scene", SCENES, self.open_scene, folder)
+
+    def ask_load_weights(self) -> None:
+        """Start from weights chosen in a dialog."""
+        self._ask_open("Load weights", WEIGHTS, lambda path: self.start_trainer(str(path)))
+
+    def ask_path(self) -> None:
+        """Play a path chosen in a dialog."""
+        folder = self.scene.path.parent if self.scene is not None else Path.cwd()
+        self._ask_open("Play a camera path", PATHS, self.play, folder)
+
+    def ask_save_weights(self) -> None:
+        """Save weights under a name chosen in a dialog."""
+        path = self._ask_save("Save weights", WEIGHTS, "model.safetensors")
+        if path is not None:
+            self.save_weights(path)
+
+    def ask_export(self, ending: str) -> None:
+        """Save the frame under a name chosen in a dialog."""
+        path = self._ask_save("Save the frame", f"Images (*{ending})", f"frame{ending}")
+        if path is not None:
+            self.export(path)
+
+    def _ask_open(self, title: str, kind: str, action: Callable[[Path], None], folder: Path | None = None) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, title, str(folder or Path.cwd()), kind)
+        if name:
+            action(Path(name))
+
+    def _ask_save(self, title: str, kind: str, suggestion: str) -> Path | None:
+        name, _ = QFileDialog.getSaveFileName(self, title, suggestion, kind)
+        path = Path(name)
+        return (path if path.suffix else path.with_suffix(Path(suggestion).suffix)) if name else None
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Events
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keys that move the camera do so from any field of the panel, and Return leads back to the picture."""
+        if isinstance(event, QKeyEvent) and event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+            control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            if event.key() in MOVE_KEYS and not control:
+                self.canvas.setFocus()
+                QApplication.sendEvent(self.canvas, event)
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.canvas.setFocus()  # the field takes its number when it loses the focus
+        return False
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files may be dropped."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped: a scene, a camera path or weights."""
+        for url in event.mimeData().urls()[:1]:
+            self.open_file(Path(url.toLocalFile()))
+
+    def open_file(self, path: Path) -> None:
+        """Open a file by its ending."""
+        if path.suffix.lower() == ".json":
+            self.play(path)
+        elif path.suffix.lower() == ".safetensors":
+            self.start_trainer(str(path))
+        else:
+            self.open_scene(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep the settings and let the threads end; the window does not wait for them."""
+        if self.isFullScreen():
+            self.toggle_full_screen()
+        self._settings.save(self.render_settings, self.look, self.saveGeometry(), self.saveState())
+        self.worker.stop()
+        self.pictures.stop()
+        event.accept()
+
+    def finish(self, wait_ms: int) -> bool:
+        """Wait for the threads to end; false when the render in progress takes longer than `wait_ms`."""
+        return self.pictures.wait(wait_ms) and self.worker.wait(wait_ms)
