@@ -260,7 +260,7 @@ def test_the_probe_survives_a_library_that_aborts_the_process() -> None:
     assert not mitsuba_variant._child_renders("llvm_ad_rgb", {"DRJIT_LIBLLVM_PATH": str(DEBIAN / "libLLVM-15.so.1")})
 
 
-SKY = """<scene version="3.0.0"><sensor type="perspective"/>
+SKY = """<scene version="3.0.0"><integrator type="path"/><sensor type="perspective"/>
 <emitter type="envmap"><string name="filename" value="sky.exr"/></emitter>
 <shape type="sphere"><bsdf type="diffuse"><texture type="bitmap" name="reflectance">
 <string name="filename" value="sky.exr"/></texture></bsdf></shape></scene>"""
