@@ -62,7 +62,8 @@ class Canvas(QWidget):
         self.divider = 0.5
         self.placement = Placement()
         self.frame: DrawnFrame | None = None
-        self._message, self._badges = "", ()
+        self._message = ""
+        self._badges: tuple[str, ...] = ()
         self._kind: str | None = None
         self._last = QPointF()
         self._held: set[str] = set()

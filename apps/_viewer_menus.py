@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu
 
 from apps._viewer_picture import MODES, TONE_MAPS
+from denoiser.model import DEFAULT_NAME
 
 if TYPE_CHECKING:
     from apps._viewer_window import ViewerWindow
@@ -59,25 +61,25 @@ class Menus:
         self.recent.clear()
         self.recent.setEnabled(bool(paths))
         for path in paths:
-            self.recent.addAction(str(path), lambda path=path: self._window.open_scene(path))
+            _entry(self.recent, str(path), partial(self._window.open_scene, path))
 
     def show_cameras(self, count: int) -> None:
         """Fill the submenu of the scene's cameras."""
         self.cameras.clear()
         self.cameras.setEnabled(count > 1)
         for index in range(count):
-            self.cameras.addAction(f"Camera {index + 1}", lambda index=index: self._window.enter_camera(index))
+            _entry(self.cameras, f"Camera {index + 1}", partial(self._window.enter_camera, index))
 
     def _file(self) -> None:
-        window, menu = self._window, self._menu("&File")
-        self._add(menu, "Open scene …", "Ctrl+O", window.ask_scene)
+        window, dialogs, menu = self._window, self._window.dialogs, self._menu("&File")
+        self._add(menu, "Open scene …", "Ctrl+O", dialogs.open_scene)
         self.recent = menu.addMenu("Recent scenes")
         menu.addSeparator()
-        self._add(menu, "Load weights …", "Ctrl+L", window.ask_load_weights)
-        self._add(menu, "Save weights …", "Ctrl+S", window.ask_save_weights)
+        self._add(menu, "Load weights …", "Ctrl+L", dialogs.load_weights)
+        self._add(menu, "Save weights …", "Ctrl+S", dialogs.save_weights)
         menu.addSeparator()
-        self._add(menu, "Save frame as EXR …", "Ctrl+E", lambda: window.ask_export(".exr"))
-        self._add(menu, "Save picture as PNG …", "Ctrl+Shift+E", lambda: window.ask_export(".png"))
+        self._add(menu, "Save frame as EXR …", "Ctrl+E", lambda: dialogs.save_frame(".exr"))
+        self._add(menu, "Save picture as PNG …", "Ctrl+Shift+E", lambda: dialogs.save_frame(".png"))
         menu.addSeparator()
         self._add(menu, "Quit", "Ctrl+Q", window.close)
 
@@ -86,7 +88,7 @@ class Menus:
         group = QActionGroup(window)
         for index, mode in enumerate(MODES):
             self.modes[mode] = self._add(
-                menu, MODE_NAMES[mode], str(index + 1), lambda mode=mode: window.set_look(mode=mode), checkable=True
+                menu, MODE_NAMES[mode], str(index + 1), partial(window.set_look, mode=mode), checkable=True
             )
             group.addAction(self.modes[mode])
         menu.addSeparator()
@@ -103,7 +105,7 @@ class Menus:
         group = QActionGroup(self._window)
         for name in TONE_MAPS:
             self.tone_maps[name] = self._add(
-                menu, TONE_MAP_NAMES[name], "", lambda name=name: self._window.set_look(tone_map=name), checkable=True
+                menu, TONE_MAP_NAMES[name], "", partial(self._window.set_look, tone_map=name), checkable=True
             )
             group.addAction(self.tone_maps[name])
 
@@ -112,7 +114,7 @@ class Menus:
         self._add(menu, "Reset to the scene's camera", "Home", lambda: window.enter_camera(0), more=("R",))
         self.cameras = menu.addMenu("Scene's cameras")
         menu.addSeparator()
-        self._add(menu, "Play a camera path …", "P", window.ask_path)
+        self._add(menu, "Play a camera path …", "P", window.dialogs.play_path)
         self._add(menu, "Stop the path", "Escape", window.stop)
         self.record = self._add(menu, "Record own path", "Ctrl+R", window.toggle_recording, checkable=True)
 
@@ -122,7 +124,7 @@ class Menus:
         self._add(menu, "Train while flying, on and off", "T", window.panel.training.toggle)
         menu.addSeparator()
         self._add(menu, "From scratch", "", lambda: window.start_trainer(""))
-        self._add(menu, "Shipped weights", "", window.start_shipped)
+        self._add(menu, "Shipped weights", "", lambda: window.start_trainer(DEFAULT_NAME))
 
     def _menu(self, title: str) -> QMenu:
         return self._window.menuBar().addMenu(title)
@@ -138,8 +140,13 @@ class Menus:
         more: tuple[str, ...] = (),
     ) -> QAction:
         action = QAction(text, self._window, checkable=checkable)
-        action.setShortcuts([key for key in (shortcut, *more) if key])
+        action.setShortcuts([QKeySequence(key) for key in (shortcut, *more) if key])
         action.triggered.connect(lambda checked=False: slot())
         menu.addAction(action)
         self._window.addAction(action)  # its shortcut lives on when the menu bar is hidden
         return action
+
+
+def _entry(menu: QMenu, text: str, slot: Callable[[], object]) -> None:
+    """An action without shortcut; Qt would hand its check mark to `slot`."""
+    menu.addAction(text).triggered.connect(lambda checked=False: slot())

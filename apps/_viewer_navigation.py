@@ -79,7 +79,7 @@ def point_under(frame: Frame, column: int, row: int) -> Vector | None:
     """World-space point seen in a pixel; None where nothing is seen or the frame has no positions."""
     if frame.position is None or frame.depth is None or not frame.depth[row, column, 0] > 0:
         return None
-    return frame.position[row, column].astype(np.float64)
+    return np.asarray(frame.position[row, column], dtype=np.float64)
 
 
 def point_ahead(camera: Camera, distance: float) -> Vector:
@@ -116,8 +116,8 @@ def _turn(camera: Camera, right_deg: float, up_deg: float, up: Vector) -> Vector
     left, own_up, forward = _axes(camera)
     handed = np.sign(np.cross(left, own_up) @ forward)
     sideways = np.cross(forward, own_up)
-    upwards = rotation(sideways / np.linalg.norm(sideways), up_deg)
-    return np.asarray(rotation(up, -handed * right_deg) @ upwards)
+    upwards = rotation(np.asarray(sideways / np.linalg.norm(sideways)), up_deg)
+    return np.asarray(rotation(up, float(-handed * right_deg)) @ upwards)
 
 
 def _limited(camera: Camera, up_deg: float, up: Vector) -> float:

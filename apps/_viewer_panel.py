@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
     QGridLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -20,10 +21,11 @@ from PySide6.QtWidgets import (
 
 from apps._viewer_plots import Plots
 from apps._viewer_requests import RenderSettings
+from apps._viewer_theme import styled_label
 from apps._viewer_timings import Timings
 from online.records import FlythroughRecord
 
-WIDTH = 300
+WIDTH = 304
 LONGEST_SIDES = (320, 480, 640, 960, 1280, 1920)
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 
@@ -45,17 +47,18 @@ class Panel(QScrollArea):
         self.setFixedWidth(WIDTH)
         self._make_fields()
         self.plots, self.timings = Plots(), Timings()
-        body = QWidget(objectName="panel")
+        body = QWidget()
+        body.setObjectName("panel")
         layout = QVBoxLayout(body)
         layout.setContentsMargins(12, 2, 12, 10)
-        layout.setSpacing(4)
+        layout.setSpacing(3)
         for title, content in (
             ("RENDERING", self._rendering()),
             ("TRAINING", self._training()),
             ("QUALITY", self.plots),
-            ("TIME OF A FRAME", self.timings),
+            ("LAST FRAME", self.timings),
         ):
-            layout.addWidget(QLabel(title, objectName="heading"))
+            layout.addWidget(styled_label(title, "heading"))
             layout.addWidget(content)
         layout.addStretch(1)
         self.setWidget(body)
@@ -129,7 +132,7 @@ class Panel(QScrollArea):
         rates: dict[str, float | None] = {"as trained": None}
         rates |= {f"{rate:g}": rate for rate in LEARNING_RATES}
         self.learning_rate = _choice(rates, "Step size; 'as trained' keeps the trainer's own.")
-        self.origin = QLabel("", objectName="faint")
+        self.origin = styled_label("", "faint")
         self.origin.setWordWrap(True)
 
     def _rendering(self) -> QWidget:
@@ -185,7 +188,8 @@ def _form() -> tuple[QWidget, QFormLayout]:
     box = QWidget()
     form = QFormLayout(box)
     form.setContentsMargins(0, 0, 0, 0)
-    form.setVerticalSpacing(5)
+    form.setVerticalSpacing(4)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     form.setHorizontalSpacing(10)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return box, form
@@ -198,7 +202,7 @@ def _number(least: int, most: int, suffix: str, tip: str) -> QSpinBox:
     return field
 
 
-def _choice(entries: dict[str, object], tip: str) -> QComboBox:
+def _choice(entries: Mapping[str, object], tip: str) -> QComboBox:
     choice = QComboBox()
     for text, value in entries.items():
         choice.addItem(text, value)

@@ -76,7 +76,7 @@ def noisy_mean(record: FlythroughRecord) -> Image:
 def radiance_picture(radiance: Image, look: Look) -> Picture:
     """Linear radiance (H, W, 3), exposed and tone-mapped."""
     halves = np.clip(radiance, 0.0, _LARGEST_HALF).astype(np.float16)
-    return np.take(_table(look.tone_map, look.exposure), halves.view(np.uint16))
+    return np.asarray(np.take(_table(look.tone_map, look.exposure), halves.view(np.uint16)), dtype=np.uint8)
 
 
 def albedo_picture(record: FlythroughRecord) -> Picture:
@@ -93,7 +93,7 @@ def normal_picture(record: FlythroughRecord) -> Picture:
 def error_picture(record: FlythroughRecord) -> Picture:
     """Estimated standard error over brightness, 0 to `ERROR_SCALE`, as a heat map; black where none was estimated."""
     index = np.clip(relative_error(record) * (255.0 / ERROR_SCALE), 0.0, 255.0).astype(np.uint8)
-    return np.take(heat_colors(), index, axis=0)
+    return np.asarray(np.take(heat_colors(), index, axis=0), dtype=np.uint8)
 
 
 def relative_error(record: FlythroughRecord) -> Array:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pyqtgraph
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from apps._viewer_history import History
-from apps._viewer_theme import FAINT, FIELD, PLOT_NOISY, PLOT_OURS
+from apps._viewer_theme import FAINT, FIELD, PLOT_NOISY, PLOT_OURS, styled_label
 from online.records import FlythroughRecord
 
 INTERVAL_MS = 250  # between two drawings: the eye reads no faster, and each costs the window some milliseconds
-HEIGHT = 118
+HEIGHT = 104
 AXIS_WIDTH = 44
+MOST_TICKS = 5
+ONES = tuple(float(digit) for digit in range(1, 10))
+TENTHS = tuple(digit / 10 for digit in range(10, 100))
 
 
 class Plots(QWidget):
@@ -24,15 +30,14 @@ class Plots(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        score, loss = _plot(), _plot()
+        self._plots = score, loss = _plot(), _plot()
         self._curves = {
             "noisy": score.plot(pen=pyqtgraph.mkPen(PLOT_NOISY), connect="finite"),
             "denoised": score.plot(pen=pyqtgraph.mkPen(PLOT_OURS), connect="finite"),
             "loss": loss.plot(pen=pyqtgraph.mkPen(PLOT_OURS), connect="finite"),
         }
         for title, plot in ((_score_title(), score), ("Training loss", loss)):
-            label = QLabel(title, objectName="faint")
-            layout.addWidget(label)
+            layout.addWidget(styled_label(title, "faint"))
             layout.addWidget(plot)
         score.setToolTip(
             "Squared error estimated without bias from the noisy pair, before training on it;\n"
@@ -57,7 +62,41 @@ class Plots(QWidget):
         if not self.isVisible():
             return
         for name, (frames, values) in self.history.curves().items():
-            self._curves[name].setData(frames, values)
+            self._curves[name].setData(frames, np.log10(values))
+        for plot in self._plots:
+            for name in ("left", "bottom"):  # without data an axis would show numbers of its own
+                plot.showAxis(name, bool(len(frames)))
+
+
+class _LogAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
+    """Labels logarithms with round numbers, few enough for a small plot."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Logarithms of the round numbers within, as one level of ticks."""
+        return [(1.0, round_logarithms(minVal, maxVal))]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """The numbers themselves."""
+        return [f"{10**value:.2g}" for value in values]
+
+
+def round_logarithms(low: float, high: float) -> list[float]:
+    """At most `MOST_TICKS` logarithms of round numbers within; the roundest numbers of which there are two or more."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for step, digits in (
+        (3, (1.0,)),
+        (2, (1.0,)),
+        (1, (1.0,)),
+        (1, (1.0, 3.0)),
+        (1, (1.0, 2.0, 5.0)),
+        (1, ONES),
+        (1, TENTHS),
+    ):
+        ticks = [k + math.log10(d) for k in decades if k % step == 0 for d in digits]
+        within = [tick for tick in ticks if low <= tick <= high]
+        if len(within) >= 2:
+            return within[:: -(-len(within) // MOST_TICKS)]
+    return []
 
 
 def _score_title() -> str:
@@ -67,9 +106,8 @@ def _score_title() -> str:
 
 
 def _plot() -> pyqtgraph.PlotWidget:
-    plot = pyqtgraph.PlotWidget(background=FIELD)
+    plot = pyqtgraph.PlotWidget(background=FIELD, axisItems={"left": _LogAxis("left")})
     plot.setFixedHeight(HEIGHT)
-    plot.setLogMode(y=True)
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
@@ -78,5 +116,6 @@ def _plot() -> pyqtgraph.PlotWidget:
         axis.setPen(FAINT)
         axis.setTextPen(FAINT)
         axis.setStyle(tickLength=3)
+        plot.hideAxis(name)
     plot.getAxis("left").setWidth(AXIS_WIDTH)
     return plot

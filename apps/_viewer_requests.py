@@ -14,15 +14,15 @@ LEAST_SIDE = 16  # pixels; below it there is nothing to see, and the network pad
 class RenderSettings:
     """How frames are rendered, trained on and sized.
 
-    `spp` samples per pixel of each half; few keep the window answering, and at rest they accumulate. Training takes
-    `train_steps`, or as many as fit into `train_seconds` when that is given. Scales are shares of the scene's own
-    picture size, whose longer side is first cut to `longest_side` pixels.
+    `spp` samples per pixel of each half; few keep the window answering, and at rest they accumulate. Training takes as
+    many steps as fit into `train_seconds` (one at least), which suits any machine, or `train_steps` when that is None.
+    Scales are shares of the scene's own picture size, whose longer side is first cut to `longest_side` pixels.
     """
 
     spp: int = 4
     training: bool = True
     train_steps: int = 4
-    train_seconds: float | None = None
+    train_seconds: float | None = 0.2
     learning_rate: float | None = None
     scale_moving: float = 0.4
     scale_resting: float = 1.0
@@ -37,14 +37,18 @@ def picture_size(film: tuple[int, int], scale: float, longest_side: int) -> tupl
 
 
 def frame_request(settings: RenderSettings, camera: Camera, *, moving: bool, cut: bool = False) -> FrameRequest:
-    """The request for `camera`, whose resolution is that of the scene's film; at rest nothing is reprojected."""
+    """The request for `camera`, whose resolution is that of the scene's film.
+
+    The frame after a cut trains nothing: a new view must come fast.
+    """
     scale = settings.scale_moving if moving else settings.scale_resting
+    training = settings.training and not cut
     size = picture_size(camera.resolution, scale, settings.longest_side)
     return FrameRequest(
         replace(camera, resolution=size),
         spp=settings.spp,
-        train_steps=settings.train_steps if settings.training else 0,
-        train_seconds=settings.train_seconds if settings.training else None,
+        train_steps=settings.train_steps if training else 0,
+        train_seconds=settings.train_seconds if training else None,
         learning_rate=settings.learning_rate,
         reproject=settings.reproject,
         cut=cut,

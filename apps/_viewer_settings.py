@@ -39,7 +39,7 @@ class Settings:
 
     def recent(self) -> list[Path]:
         """Scenes opened lately, the last one first."""
-        paths = self._store.value("recent", [])
+        paths: Any = self._store.value("recent", [])
         return [Path(str(path)) for path in ([paths] if isinstance(paths, str) else paths or [])]
 
     def add_recent(self, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 CANVAS, WINDOW, FIELD, LINE = "#262626", "#333333", "#2a2a2a", "#474747"
 TEXT, FAINT, ACCENT = "#dcdcdc", "#9c9c9c", "#5f6b76"
@@ -24,11 +24,7 @@ QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ padding: 1px 7px; }}
 QLabel#heading {{ color: {FAINT}; font-size: 11px; font-weight: 600; padding: 10px 0 3px 0; }}
 QLabel#faint {{ color: {FAINT}; }}
-QSpinBox, QDoubleSpinBox, QComboBox {{
-    background: {FIELD}; border: 1px solid {LINE}; border-radius: 3px; padding: 2px 6px; min-height: 19px;
-}}
-QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {FAINT}; }}
-QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{ color: #777777; }}
+QSpinBox, QComboBox {{ min-height: 22px; }}
 QComboBox QAbstractItemView {{ background: {FIELD}; border: 1px solid {LINE}; selection-background-color: {ACCENT}; }}
 QPushButton {{
     background: #3e3e3e; border: 1px solid {LINE}; border-radius: 3px; padding: 4px 10px; min-height: 17px;
@@ -59,8 +55,15 @@ def apply_theme(application: QApplication) -> None:
         (QPalette.ColorRole.ToolTipBase, FIELD),
     ):
         palette.setColor(role, QColor(color))
-    for role in ("WindowText", "Text", "ButtonText", "HighlightedText", "ToolTipText"):
-        palette.setColor(QPalette.ColorRole[role], QColor(TEXT))
+    for name in ("WindowText", "Text", "ButtonText", "HighlightedText", "ToolTipText"):
+        palette.setColor(QPalette.ColorRole[name], QColor(TEXT))
     palette.setColor(QPalette.ColorRole.PlaceholderText, QColor(FAINT))
     application.setPalette(palette)
     application.setStyleSheet(STYLE)
+
+
+def styled_label(text: str, style: str) -> QLabel:
+    """A label in one of the styles of the sheet: heading or faint."""
+    label = QLabel(text)
+    label.setObjectName(style)
+    return label

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from apps._viewer_banner import Banner
-from apps._viewer_canvas import MOVE_KEYS, Canvas
+from apps._viewer_canvas import Canvas
+from apps._viewer_dialogs import Dialogs
+from apps._viewer_events import DroppedFiles, SteeringKeys
 from apps._viewer_export import Export
 from apps._viewer_frames import DrawnFrame, PictureMaker
 from apps._viewer_help import HelpPage
@@ -33,7 +35,6 @@ from renderer_bridge.errors import N2NError
 from renderer_bridge.frame import Camera
 
 WELCOME = "Open a scene with Ctrl+O, or drop one here"
-WEIGHTS, SCENES, PATHS = "Weights (*.safetensors)", "Mitsuba scenes (*.xml)", "Camera paths (*.json)"
 
 
 class ViewerWindow(QMainWindow):
@@ -60,6 +61,7 @@ class ViewerWindow(QMainWindow):
         self.pilot = Pilot(self)
         self.canvas, self.banner, self.panel = Canvas(), Banner(), Panel(self.render_settings)
         self.status = StatusLine(self.statusBar())
+        self.dialogs = Dialogs(self)
         self._help: HelpPage | None = None
         self._lay_out()
         self.menus = Menus(self)
@@ -73,8 +75,7 @@ class ViewerWindow(QMainWindow):
 
     def _lay_out(self) -> None:
         self.setWindowTitle("n2n-viewer")
-        self.setAcceptDrops(True)
-        self.resize(1180, 780)
+        self.resize(1240, 840)
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -82,15 +83,16 @@ class ViewerWindow(QMainWindow):
         layout.addWidget(self.banner)
         layout.addWidget(self.canvas, 1)
         self.setCentralWidget(middle)
-        self.dock = QDockWidget("Panel", self, objectName="dock")
+        self.dock = QDockWidget("Panel", self)
+        self.dock.setObjectName("dock")
         self.dock.setTitleBarWidget(QWidget())
         self.dock.setWidget(self.panel)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         geometry, docks = self._settings.layout()
         self.restoreGeometry(geometry)
         self.restoreState(docks)
-        for child in (self.panel, *self.panel.findChildren(QWidget)):
-            child.installEventFilter(self)
+        SteeringKeys(self.canvas, self.panel)
+        DroppedFiles(self, self.open_file)
         self.canvas.setFocus()
 
     def _connect(self) -> None:
@@ -112,9 +114,9 @@ class ViewerWindow(QMainWindow):
         pilot.playing_changed.connect(self._show_look)
         panel.changed.connect(self._take_settings)
         panel.scratch.connect(lambda: self.start_trainer(""))
-        panel.shipped.connect(self.start_shipped)
-        panel.load.connect(self.ask_load_weights)
-        panel.save.connect(self.ask_save_weights)
+        panel.shipped.connect(lambda: self.start_trainer(DEFAULT_NAME))
+        panel.load.connect(self.dialogs.load_weights)
+        panel.save.connect(self.dialogs.save_weights)
 
     # -----------------------------------------------------------------------------------------------------------------
     # From the worker
@@ -183,10 +185,6 @@ class ViewerWindow(QMainWindow):
         self.panel.plots.clear()
         self.worker.new_trainer(replace(self._config, init=init))
 
-    def start_shipped(self) -> None:
-        """Start learning anew from the weights that come with the program."""
-        self.start_trainer(DEFAULT_NAME)
-
     def save_weights(self, path: Path) -> None:
         """Write the weights as they are now."""
         self.worker.save_weights(path)
@@ -250,9 +248,8 @@ class ViewerWindow(QMainWindow):
             self.pilot.record()
         else:
             recorder = self.pilot.end_recording()
-            path = self._ask_save("Save the camera path", PATHS, "camera_path.json")
-            if recorder is not None and path is not None:
-                self._tried(lambda: recorder.save(path))
+            if recorder is not None:
+                self.dialogs.save_path(lambda path: self._tried(lambda: recorder.save(path)))
         self.menus.record.setChecked(self.pilot.recorder is not None)
         self._show_look()
 
@@ -282,68 +279,7 @@ class ViewerWindow(QMainWindow):
         self._help.raise_()
 
     # -----------------------------------------------------------------------------------------------------------------
-    # Questions to the user
-
-    def ask_scene(self) -> None:
-        """Open a scene chosen in a dialog."""
-        folder = self.scene.path.parent if self.scene is not None else Path.cwd()
-        self._ask_open("Open a scene", SCENES, self.open_scene, folder)
-
-    def ask_load_weights(self) -> None:
-        """Start from weights chosen in a dialog."""
-        self._ask_open("Load weights", WEIGHTS, lambda path: self.start_trainer(str(path)))
-
-    def ask_path(self) -> None:
-        """Play a path chosen in a dialog."""
-        folder = self.scene.path.parent if self.scene is not None else Path.cwd()
-        self._ask_open("Play a camera path", PATHS, self.play, folder)
-
-    def ask_save_weights(self) -> None:
-        """Save weights under a name chosen in a dialog."""
-        path = self._ask_save("Save weights", WEIGHTS, "model.safetensors")
-        if path is not None:
-            self.save_weights(path)
-
-    def ask_export(self, ending: str) -> None:
-        """Save the frame under a name chosen in a dialog."""
-        path = self._ask_save("Save the frame", f"Images (*{ending})", f"frame{ending}")
-        if path is not None:
-            self.export(path)
-
-    def _ask_open(self, title: str, kind: str, action: Callable[[Path], None], folder: Path | None = None) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, title, str(folder or Path.cwd()), kind)
-        if name:
-            action(Path(name))
-
-    def _ask_save(self, title: str, kind: str, suggestion: str) -> Path | None:
-        name, _ = QFileDialog.getSaveFileName(self, title, suggestion, kind)
-        path = Path(name)
-        return (path if path.suffix else path.with_suffix(Path(suggestion).suffix)) if name else None
-
-    # -----------------------------------------------------------------------------------------------------------------
     # Events
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keys that move the camera do so from any field of the panel, and Return leads back to the picture."""
-        if isinstance(event, QKeyEvent) and event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-            control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-            if event.key() in MOVE_KEYS and not control:
-                self.canvas.setFocus()
-                QApplication.sendEvent(self.canvas, event)
-                return True
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self.canvas.setFocus()  # the field takes its number when it loses the focus
-        return False
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Files may be dropped."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped: a scene, a camera path or weights."""
-        for url in event.mimeData().urls()[:1]:
-            self.open_file(Path(url.toLocalFile()))
 
     def open_file(self, path: Path) -> None:
         """Open a file by its ending."""

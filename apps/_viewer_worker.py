@@ -7,6 +7,7 @@ through a queue, each done between two frames. It answers with signals.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import queue
 import sys
@@ -142,6 +143,7 @@ class ViewerWorker(QThread):
     def _new_trainer(self, config: OnlineConfig) -> None:
         self.busy.emit("Preparing the network …")
         self._trainer, self._changed = OnlineTrainer(config), True
+        gc.freeze()  # torch is loaded by now; a search for garbage among its objects would stop all threads for 0.2 s
         self.trainer_changed.emit(config.init)
 
     def _save_weights(self, path: Path) -> None:
@@ -182,4 +184,5 @@ def _step_back() -> None:
     """Lower the priority of this thread, and of those that torch and Dr.Jit start from it; on Linux, per thread."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

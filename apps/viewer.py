@@ -8,6 +8,7 @@ Without a scene the built-in one is opened. F1 shows keys and mouse. Needs the e
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -87,6 +88,7 @@ def _open(config: ViewerConfig) -> tuple[Any, Any]:
     assert isinstance(application, QApplication)
     apply_theme(application)
     trainer = OnlineConfig(init="" if config.from_scratch else config.weights)
+    gc.freeze()  # see the worker
     window = ViewerWindow(opener, trainer, Settings(), {} if config.spp is None else {"spp": config.spp})
     window.open_scene(config.scene)
     window.show()

@@ -1,7 +1,7 @@
 """A run folder: what is written while training, and how the same command goes on after any interruption.
 
-optimizer.safetensors   everything a resumed run needs: parameters, their average, the optimizers' moments, step. One file,
-                        renamed into place, so a process killed at any moment leaves the old state or the new one
+optimizer.safetensors   everything a resumed run needs: parameters, their average, the optimizers' moments, step. One
+                        file, renamed into place, so a process killed at any moment leaves the old state or the new one
 model.safetensors       the averaged weights, for `n2n-denoise`
 config.json             the configuration and the views of this run; another configuration is refused
 state.json              step, best score, seconds, for people and scripts; never read back
@@ -98,7 +98,7 @@ def load_checkpoint(run_dir: Path, state: TrainState) -> bool:
 
 
 def load_state(path: Path, state: TrainState, info: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
-    """Continue `state` from what `state_tensors` and `TrainState.counters` gave; raises `WeightsError` naming `path`."""
+    """Go on from what `state_tensors` and `TrainState.counters` gave; raises `WeightsError` naming `path`."""
     try:
         counters = json.loads(info["counters"])
         for name, value in state.counters().items():
@@ -139,18 +139,18 @@ def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
 # Configuration: the same command goes on, another one is refused
 
 
-def open_run(run_dir: Path, settings: Mapping[str, Any], free: tuple[str, ...] = ()) -> None:
+def open_run(run_dir: Path, settings: Mapping[str, Any], free: tuple[str, ...] = (), begun: Path | None = None) -> None:
     """Keep `settings` in the run folder's config.json, or check them against a run that has begun.
 
     Settings named in `free` may change. Raises `DatasetError` naming what differs: a run that changed its mind halfway
-    would be reproducible by no command.
+    would be reproducible by no command. A run has begun when the file `begun` is there, by default the checkpoint.
     """
     path = run_dir / CONFIG
-    if (run_dir / OPTIMIZER).exists():
-        begun = _read_config(path)
-        differing = [key for key in settings if key not in free and begun.get(key) != settings[key]]
+    if (begun or run_dir / OPTIMIZER).exists():
+        before = _read_config(path)
+        differing = [key for key in settings if key not in free and before.get(key) != settings[key]]
         if differing:
-            changes = "; ".join(f"{key} was {begun.get(key)!r}, now {settings[key]!r}" for key in differing)
+            changes = "; ".join(f"{key} was {before.get(key)!r}, now {settings[key]!r}" for key in differing)
             raise DatasetError(
                 f"{run_dir}: holds a run of another configuration: {changes}; give another output folder"
             )

@@ -19,6 +19,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,7 @@ def draw_crop(
     target: Image,
     random: np.random.Generator,
     pixels: NDArray[np.void],
-    reference: Image | None,
+    reference: NDArray[Any] | None,
     augmentation: Augmentation,
     factor: float = 1.0,
 ) -> None:

@@ -67,8 +67,9 @@ def denoise_pair(
     """Denoise both halves and average them, which beats denoising their average.
 
     With `residual` what both halves get wrong alike is measured from the pair and given back (`denoiser.residual`): as
-    samples grow the result goes to the render itself. `error` is the estimated standard error of the average: half the difference of the two denoised halves, root mean
-    square over `ERROR_WINDOW`. It knows the noise that is left, not a blur that both halves share.
+    samples grow the result goes to the render itself. `error` is the estimated standard error of the average: half the
+    difference of the two denoised halves, root mean square over `ERROR_WINDOW`. It knows the noise that is left, not a
+    blur that both halves share.
     """
     a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
     color = return_residual(pair, a, b) if residual else np.asarray((a + b) / 2, dtype=np.float32)

@@ -47,7 +47,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     Five steps of a Newton-Schulz iteration; `matrix` has no more rows than columns. Zero gives zero.
     """
     a, b, c = COEFFICIENTS
-    x = matrix / (torch.linalg.matrix_norm(matrix) + 1e-12)
+    x: Tensor = matrix / (torch.linalg.matrix_norm(matrix) + 1e-12)
     for _ in range(ITERATIONS):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x

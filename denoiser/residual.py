@@ -82,7 +82,7 @@ def _smooth(image: Tensor, guide: Tensor, step: int) -> Tensor:
 
 
 def _gain(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
-    """Share of a band (1, 3, H, W) of the halves' mean that is shared error: signal / (signal + noise), (1, 1, H, W)."""
+    """Share of a band (1, 3, H, W) that both halves share: signal / (signal + noise), (1, 1, H, W)."""
     signal = _local_mean((band_a * band_b).mean(dim=1, keepdim=True), step)
     noise = _local_mean((band_a - band_b).square().mean(dim=1, keepdim=True) / 4, step)  # of the halves' mean
     return (signal - DOUBT * noise).clamp(min=0) / (signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny)

@@ -85,8 +85,8 @@ def flythrough(
             denoised = Denoised(color, standard_error(*halves))
 
         yield FlythroughRecord(
-            index, request, view.pair, denoised, score, noisy_score, tuple(losses), trainer.steps,
-            view.renders, used, seconds, event,
+            index, request, view.pair, denoised, score, noisy_score, denoised_a, tuple(losses), trainer.steps,
+            view.renders, used, seconds, event, history,
         )  # fmt: skip
 
 

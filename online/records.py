@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from denoiser.score import PairScore
+from online.reprojection import History
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera, Denoised, Pair
+from renderer_bridge.frame import Camera, Denoised, Image, Pair
 
 
 class Renderer(Protocol):
@@ -50,11 +51,12 @@ class FlythroughRecord:
     """One frame done.
 
     `pair` is what was denoised: the render, or at rest the accumulated one, with `pair.a.spp` samples per pixel in each
-    half. `denoised` is the picture and its estimated standard error; `score` is the unbiased
-    squared error of f(A) on this frame's own render, *before* training on it, and `noisy_score` that of A itself, both
-    in linear radiance. `losses` are those of this frame's training steps, `steps` the trainer's steps so far.
-    `reprojected` is the share of pixels that took part of the last result. `seconds` are by stage: render, score,
-    train, denoise, combine. `event` is a sentence when something happened that a user should know.
+    half. `denoised` is the picture and its estimated standard error. `scored` is f(A), (H, W, 3), as it was *before*
+    training on this frame, `score` its unbiased squared error, and `noisy_score` that of A itself, both in linear
+    radiance. `losses` are those of this frame's training steps, `steps` the trainer's so far. `accumulated` counts the
+    renders in `pair`. `reprojected` is the share of pixels that took part of the last result. `seconds` are by stage:
+    render, score, train, denoise, combine. `event` is a sentence when something happened that a user should know.
+    `history` is what the next frame may take along.
     """
 
     index: int
@@ -63,9 +65,11 @@ class FlythroughRecord:
     denoised: Denoised
     score: PairScore
     noisy_score: PairScore
+    scored: Image
     losses: tuple[float, ...] = ()
     steps: int = 0
     accumulated: int = 1
     reprojected: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     event: str | None = None
+    history: History | None = None

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from online.memory import PairMemory, Remembered
 from online.watch import Watch
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
+from renderer_bridge.frame import Image
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,7 @@ class OnlineTrainer:
         layers, target = self.memory.batch(random, config.batch, config.crop, config.clean_targets)
         bf16 = uses_bf16(config.precision, self.device)
         state.network.train()
-        loss, norm = train_step(
-            state, state.network, layers, target.to(self.device), config.train_config(), rate, bf16
-        )
+        loss, norm = train_step(state, state.network, layers, target.to(self.device), config.train_config(), rate, bf16)
         state.step += 1
         return loss, norm
 
@@ -169,8 +168,9 @@ class OnlineTrainer:
         """Write the averaged weights, for `n2n-denoise --model`. Raises `OutputError` when `path` cannot be written."""
         save_weights(path, self._state.average, self._description())
 
-    def save(self, path: str | Path, counters: dict[str, int]) -> None:
-        """Write everything to one file, so that `restore` goes on bit for bit; `counters` are the caller's own.
+    def save(self, path: str | Path, notes: Mapping[str, Any], arrays: Mapping[str, Image]) -> None:
+        """Write everything to one file, so that `restore` goes on bit for bit; `notes`, fit for JSON, and float32
+        `arrays` are the caller's own.
 
         Raises `OutputError` when `path` cannot be written.
         """
@@ -178,15 +178,16 @@ class OnlineTrainer:
         tensors |= {f"good.{name}": value.cpu().contiguous() for name, value in self._good.items()}
         for index, view in enumerate(self.memory.views):
             tensors |= dict(_view_tensors(f"view{index:06d}", view))
-        numbers = {"counters": self._state.counters(), "watch": self._watch.state(), "caller": counters}
+        tensors |= {f"caller.{name}": torch.from_numpy(np.ascontiguousarray(each)) for name, each in arrays.items()}
+        numbers = {"counters": self._state.counters(), "watch": self._watch.state(), "caller": dict(notes)}
         numbers |= {"exposures": [view.exposure for view in self.memory.views], "added": self.memory.added}
         numbers |= {"config": self._identity()}
         metadata = header(self._description()) | {key: json.dumps(value) for key, value in numbers.items()}
         with atomic_path(path) as temporary:
             save_file(tensors, temporary, metadata=metadata)
 
-    def restore(self, path: str | Path) -> dict[str, int]:
-        """Go on from what `save` wrote; gives the caller's counters.
+    def restore(self, path: str | Path) -> tuple[dict[str, Any], dict[str, Image]]:
+        """Go on from what `save` wrote; gives the caller's notes and arrays.
 
         Raises `WeightsError` when the file is damaged or no such file, `DatasetError` when it is from another
         configuration.
@@ -205,13 +206,13 @@ class OnlineTrainer:
             self.memory.added = added
             self._watch.set_state(json.loads(info["watch"]))
             self._good = group(tensors, "good")
-            counters = {str(key): int(value) for key, value in json.loads(info["caller"]).items()}
+            notes = dict(json.loads(info["caller"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
                 f"{path}: is no state of an online trainer ({error}); delete it to start anew"
             ) from error
         load_state(path, self._state, info, tensors)
-        return counters
+        return notes, {name: value.numpy() for name, value in group(tensors, "caller").items()}
 
     def _identity(self) -> dict[str, object]:
         """The settings that shape the weights."""

@@ -70,4 +70,3 @@ def relative_errors(denoised_a: Image, a: Image, b: Image) -> tuple[float, float
     weight = 1 / np.square(brightness + LOSS_EPSILON)
     variance = float((weight * np.square(a - b).mean(axis=2)).mean()) / 2
     return float((weight * np.square(denoised_a - b).mean(axis=2)).mean()) - variance, variance
-

@@ -52,13 +52,15 @@ def list_pairs(folder: str | Path) -> list[PairPaths]:
     return [_paths(folder, name) for name in sorted(halves["a"])]
 
 
-def read_pair(paths: PairPaths, reference: bool = False) -> tuple[Pair, dict[str, int]]:
+def read_pair(paths: PairPaths, reference: bool = False, geometry: bool = False) -> tuple[Pair, dict[str, int]]:
     """Read both halves, and the reference's color when asked for and there; also the count of repaired pixels by layer.
+
+    `geometry` reads positions and depths too, where they are.
 
     Raises `ExrError` when a file cannot be read, `DatasetError` when the two are no noisy pair of one view.
     """
-    a, repaired_a = read_frame(paths.a)
-    b, repaired_b = read_frame(paths.b)
+    a, repaired_a = read_frame(paths.a, geometry, geometry)
+    b, repaired_b = read_frame(paths.b, geometry, geometry)
     repaired = {name: repaired_a.get(name, 0) + repaired_b.get(name, 0) for name in repaired_a | repaired_b}
     truth: Image | None = None
     if reference and paths.reference is not None:

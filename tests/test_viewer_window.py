@@ -1,0 +1,471 @@
+"""The window, driven as a person would: with a fake renderer, and once with Mitsuba on the built-in scene."""
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import json
+import time
+
+import numpy as np
+import pytest
+from fake_renderer import camera_at
+from fake_viewer import FakeScenes
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QMenu
+
+from apps._viewer_export import Export
+from apps._viewer_paths import PathRecorder
+from apps._viewer_picture import MODES
+from apps._viewer_requests import RenderSettings
+from apps._viewer_scene import mitsuba_opener
+from apps._viewer_settings import Settings
+from apps._viewer_theme import apply_theme
+from apps._viewer_window import ViewerWindow
+from denoiser.model import load_model
+from online.trainer import OnlineConfig
+from renderer_bridge.exr_frame import read_frame
+from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
+
+SMALL = OnlineConfig(init="", crop=32, batch=1, memory_mib=16, precision="fp32")
+QUICK = {"train_seconds": None, "train_steps": 1, "spp": 1, "scale_moving": 0.5}
+PATIENCE_MS = 60_000  # a busy machine; a frame of the fake takes some hundredths of a second
+CLOSING_MS = 30_000
+
+
+@pytest.fixture
+def scenes() -> FakeScenes:
+    return FakeScenes()
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(QSettings(str(tmp_path / "viewer.ini"), QSettings.Format.IniFormat))
+
+
+@pytest.fixture
+def empty(qtbot, scenes, settings):
+    """A window without a scene."""
+    apply_theme(QApplication.instance())
+    made = ViewerWindow(scenes, SMALL, settings, QUICK)
+    qtbot.addWidget(made)
+    made.show()
+    yield made
+    for renderer in scenes.renderers:
+        renderer.gate.set()
+    made.close()
+    assert made.finish(CLOSING_MS)
+
+
+@pytest.fixture
+def window(qtbot, empty, tmp_path):
+    """A window that shows frames of a fake scene."""
+    empty.open_scene(tmp_path / "first.xml")
+    frames(qtbot, empty, 1)
+    return empty
+
+
+def frames(qtbot, window, count, where=lambda record: True) -> None:
+    """Wait for so many more frames that fit."""
+    seen = []
+    slot = window.worker.record.connect(lambda record: seen.append(record) if where(record) else None)
+    qtbot.waitUntil(lambda: len(seen) >= count, timeout=PATIENCE_MS)
+    window.worker.record.disconnect(slot)
+
+
+def pixels(window) -> np.ndarray:
+    """What the canvas shows, (H, W, 3)."""
+    image = window.canvas.grab().toImage()
+    return np.array(image.constBits()).reshape(image.height(), image.bytesPerLine() // 4, 4)[:, : image.width(), :3]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Flying
+
+
+def test_the_first_frame_is_small_and_the_picture_grows_at_rest(qtbot, window, scenes) -> None:
+    assert scenes.renderers[0].cameras[1].resolution == (32, 24)  # 0 is the trial render
+    frames(qtbot, window, 2, lambda record: record.pair.a.size == (48, 64))
+    frames(qtbot, window, 1, lambda record: record.accumulated >= 3)
+
+
+def test_keys_fly_and_letting_go_stops(qtbot, window) -> None:
+    before = window.pilot.camera.origin
+    qtbot.keyPress(window.canvas, Qt.Key.Key_W)
+    qtbot.wait(200)
+    qtbot.keyRelease(window.canvas, Qt.Key.Key_W)
+    moved = window.pilot.camera.origin - before
+    assert moved @ window.pilot.camera.to_world[:3, 2] > 0.01
+    qtbot.wait(100)
+    assert np.array_equal(window.pilot.camera.origin - before, moved)
+    camera = window.pilot.camera
+    frames(qtbot, window, 1, lambda record: np.array_equal(record.request.camera.to_world, camera.to_world))
+
+
+def test_keys_fly_from_a_spin_box_too(qtbot, window) -> None:
+    before = window.pilot.camera.origin
+    window.panel.spp.setFocus()
+    qtbot.keyPress(window.panel.spp, Qt.Key.Key_D)
+    qtbot.wait(100)
+    qtbot.keyRelease(window.canvas, Qt.Key.Key_D)
+    assert np.linalg.norm(window.pilot.camera.origin - before) > 0
+
+
+def test_losing_the_focus_stops_flying(qtbot, window) -> None:
+    qtbot.keyPress(window.canvas, Qt.Key.Key_W)
+    QApplication.sendEvent(window.canvas, _focus_out())
+    assert not window.pilot._flight.isActive()
+
+
+def test_dragging_looks_around_orbits_and_pans(qtbot, window) -> None:
+    for button, turns, moves in (
+        (Qt.MouseButton.LeftButton, True, False),
+        (Qt.MouseButton.RightButton, True, True),
+        (Qt.MouseButton.MiddleButton, False, True),
+    ):
+        before = window.pilot.camera.to_world
+        _drag(qtbot, window.canvas, QPoint(300, 300), QPoint(340, 310), button)
+        after = window.pilot.camera.to_world
+        assert (not np.allclose(before[:3, :3], after[:3, :3])) == turns
+        assert (not np.allclose(before[:3, 3], after[:3, 3])) == moves
+
+
+def test_the_wheel_changes_the_speed_and_with_shift_goes_closer(qtbot, window) -> None:
+    speed, origin = window.pilot.speed, window.pilot.camera.origin
+    _wheel(window.canvas, 120)
+    assert window.pilot.speed == pytest.approx(1.2 * speed)
+    _wheel(window.canvas, 120, Qt.KeyboardModifier.ShiftModifier)
+    assert not np.allclose(window.pilot.camera.origin, origin)
+
+
+def test_home_goes_back_and_the_menu_knows_the_cameras(qtbot, window, scenes) -> None:
+    window.menus.cameras.actions()[1].trigger()
+    assert np.array_equal(window.pilot.camera.to_world, camera_at(0.5, 1.0).to_world)
+    qtbot.keyClick(window, Qt.Key.Key_Home)
+    assert np.array_equal(window.pilot.camera.to_world, camera_at().to_world)
+    frames(qtbot, window, 1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Paths
+
+
+def test_a_path_plays_to_its_end(qtbot, window, tmp_path) -> None:
+    recorder = PathRecorder(3.0)
+    recorder.add(0.0, camera_at())
+    recorder.add(0.3, camera_at(0.4, 0.5))
+    recorder.save(tmp_path / "path.json")
+    window.open_file(tmp_path / "path.json")
+    assert window.pilot.playing
+    qtbot.waitUntil(lambda: not window.pilot.playing, timeout=PATIENCE_MS)
+    assert window.pilot.camera.to_world == pytest.approx(camera_at(0.4, 0.5).to_world, abs=1e-5)
+
+
+def test_a_path_that_is_none_is_a_message(window, tmp_path) -> None:
+    (tmp_path / "path.json").write_text("{}")
+    window.open_file(tmp_path / "path.json")
+    assert window.banner.isVisible() and "not a camera path" in window.banner.text()
+
+
+def test_recording_saves_a_path(qtbot, window, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(
+        "apps._viewer_dialogs.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "own"), "")
+    )  # the ending is added
+    window.menus.record.trigger()
+    qtbot.keyPress(window.canvas, Qt.Key.Key_W)
+    qtbot.wait(600)
+    qtbot.keyRelease(window.canvas, Qt.Key.Key_W)
+    window.menus.record.trigger()
+    assert len(json.loads((tmp_path / "own.json").read_text())["keyframes"]) >= 3
+    assert not window.menus.record.isChecked()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The picture
+
+
+def test_modes_by_key_show_other_pictures(qtbot, window) -> None:
+    window.toggle_pause()
+    pictures = []
+    for index, mode in enumerate(MODES):
+        with qtbot.waitSignal(window.pictures.made, timeout=PATIENCE_MS, check_params_cb=_shows(mode)):
+            qtbot.keyClick(window, Qt.Key(Qt.Key.Key_1.value + index))
+        pictures.append(pixels(window))
+    assert len({picture.tobytes() for picture in pictures}) == len(MODES)
+    assert window.menus.modes["error"].isChecked()
+
+
+def test_the_divider_follows_the_hand(qtbot, window) -> None:
+    with qtbot.waitSignal(window.pictures.made, timeout=PATIENCE_MS, check_params_cb=_shows("split")):
+        window.set_look(mode="split")
+    canvas, camera = window.canvas, window.pilot.camera
+    left, _, width, _ = canvas.placement.rectangle
+    middle = canvas.height() // 2
+    _drag(qtbot, canvas, QPoint(round(left + width / 2), middle), QPoint(round(left + width / 4), middle))
+    assert canvas.divider == pytest.approx(0.25, abs=0.01)  # whole screen pixels
+    assert window.pilot.camera is camera
+
+
+def test_zoom_pan_and_reset(qtbot, window) -> None:
+    canvas = window.canvas
+    _wheel(canvas, 1200, Qt.KeyboardModifier.ControlModifier)
+    assert canvas.placement.zoom > 2
+    before = canvas.placement.rectangle
+    _drag(qtbot, canvas, QPoint(200, 200), QPoint(230, 190), modifier=Qt.KeyboardModifier.ControlModifier)
+    assert canvas.placement.rectangle[0] == pytest.approx(before[0] + 30)
+    qtbot.keyClick(window, Qt.Key.Key_F)
+    assert canvas.placement.zoom == 1
+
+
+def test_values_under_the_cursor(qtbot, window) -> None:
+    qtbot.waitUntil(lambda: window.canvas.frame is not None, timeout=PATIENCE_MS)
+    qtbot.mouseMove(window.canvas, window.canvas.rect().center())
+    assert all(name in window.status.text() for name in ("radiance", "albedo", "normal", "position", "depth"))
+
+
+def test_exposure_and_tone_map(qtbot, window) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_Plus)
+    qtbot.keyClick(window, Qt.Key.Key_Plus)
+    qtbot.keyClick(window, Qt.Key.Key_Minus)
+    window.menus.tone_maps["filmic"].trigger()
+    assert (window.look.exposure, window.look.tone_map) == (0.5, "filmic")
+    qtbot.keyClick(window, Qt.Key.Key_0)
+    assert window.look.exposure == 0
+
+
+def test_panel_full_screen_and_help(qtbot, window) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_Tab)
+    assert not window.dock.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    assert window.isFullScreen() and not window.menuBar().isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.isFullScreen()
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    listed = dict(entry for _, entries in window.menus.all_actions() for entry in entries)
+    shortcuts = [action for menu in window.menuBar().findChildren(QMenu) for action in menu.actions()]
+    assert listed["Pause"] == "Space"
+    assert len(listed) == sum(not action.shortcut().isEmpty() for action in shortcuts)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rendering and training
+
+
+def test_pause_stands_still_and_goes_on(qtbot, window, scenes) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    qtbot.wait(500)  # the frame in progress may end
+    renders = scenes.renderers[0].renders
+    qtbot.wait(300)
+    assert scenes.renderers[0].renders == renders
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    frames(qtbot, window, 1)
+
+
+def test_settings_of_the_panel_reach_the_frames(qtbot, window) -> None:
+    window.panel.spp.setValue(3)
+    window.panel.budget.setCurrentIndex(0)
+    window.panel.steps.setValue(2)
+    frames(qtbot, window, 1, lambda record: record.request.spp == 3 and len(record.losses) == 2)
+    window.panel.training.setChecked(False)
+    frames(qtbot, window, 1, lambda record: record.request.spp == 3 and not record.losses)
+    qtbot.waitUntil(lambda: window.panel.timings.text("frames") == str(window.record.index + 1))
+
+
+def test_weights_are_saved_and_loaded(qtbot, window, tmp_path) -> None:
+    path = tmp_path / "model.safetensors"
+    with qtbot.waitSignal(window.worker.notice, timeout=PATIENCE_MS):
+        window.save_weights(path)
+    assert load_model(path).layers == ("color", "albedo", "normal")
+    with qtbot.waitSignal(window.worker.trainer_changed, timeout=PATIENCE_MS) as changed:
+        window.open_file(path)
+    assert changed.args == [str(path)]
+    frames(qtbot, window, 1)
+
+
+def test_saving_does_not_lose_accumulated_samples(qtbot, window, tmp_path) -> None:
+    frames(qtbot, window, 1, lambda record: record.accumulated >= 3)
+    with qtbot.waitSignal(window.worker.notice, timeout=PATIENCE_MS):
+        window.save_weights(tmp_path / "model.safetensors")
+    with qtbot.waitSignal(window.worker.record, timeout=PATIENCE_MS) as done:
+        pass
+    assert done.args[0].accumulated >= 3
+
+
+def test_weights_that_are_none_are_a_message_and_training_goes_on(qtbot, window, tmp_path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"nothing of the kind")
+    steps = window.record.steps
+    with qtbot.waitSignal(window.worker.failed, timeout=PATIENCE_MS):
+        window.open_file(tmp_path / "model.safetensors")
+    assert "model.safetensors" in window.banner.text()
+    frames(qtbot, window, 1, lambda record: record.steps > steps)
+
+
+def test_a_frame_is_exported_as_exr_and_png(qtbot, window, tmp_path) -> None:
+    frames(qtbot, window, 1, lambda record: record.pair.a.size == (48, 64))
+    window.toggle_pause()
+    for name in ("frame.exr", "frame.png"):
+        with qtbot.waitSignal(window.worker.notice, timeout=PATIENCE_MS):
+            window.export(tmp_path / name)
+    frame, _ = read_frame(tmp_path / "frame.exr", position=True)
+    assert np.array_equal(frame.color, window.record.denoised.color)
+    assert frame.spp == 2 * window.record.pair.a.spp
+    assert frame.position is not None
+    assert (tmp_path / "frame.png").stat().st_size > 0
+    window.export(tmp_path / "frame.jpg")
+    assert "must end in" in window.banner.text()
+
+
+def test_a_png_is_what_is_shown(window, tmp_path) -> None:
+    imageio = pytest.importorskip("imageio.v3")
+    Export(tmp_path / "frame.png", window.record, window.look).write()
+    height, width = window.record.pair.a.size
+    assert imageio.imread(tmp_path / "frame.png").shape == (height, width, 3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scenes
+
+
+def test_an_empty_window_says_what_to_do(empty) -> None:
+    assert "Open a scene" in empty.canvas._message
+
+
+def test_a_broken_scene_is_a_message_and_the_old_one_goes_on(qtbot, window, scenes, tmp_path) -> None:
+    with qtbot.waitSignal(window.worker.failed, timeout=PATIENCE_MS):
+        _drop(window, tmp_path / "broken.xml")
+    assert window.banner.isVisible() and "unknown plugin" in window.banner.text()
+    assert window.scene.path.stem == "first"
+    frames(qtbot, window, 2)
+    assert len(scenes.renderers) == 1
+
+
+def test_another_scene_takes_over_and_is_remembered(qtbot, window, scenes, tmp_path) -> None:
+    with qtbot.waitSignal(window.worker.scene_opened, timeout=PATIENCE_MS):
+        _drop(window, tmp_path / "second.xml")
+    renders = scenes.renderers[0].renders
+    frames(qtbot, window, 2)
+    assert scenes.renderers[0].renders == renders
+    assert "second" in window.windowTitle()
+    assert [action.text() for action in window.menus.recent.actions()] == [
+        str(tmp_path / "second.xml"),
+        str(tmp_path / "first.xml"),
+    ]
+
+
+def test_an_error_while_rendering_is_told_once_and_the_next_camera_is_tried(qtbot, window, scenes, monkeypatch) -> None:
+    told = []
+    window.worker.failed.connect(told.append)
+    render = scenes.renderers[0].render
+    monkeypatch.setattr(scenes.renderers[0], "render", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE_MS)
+    qtbot.wait(200)
+    assert len(told) <= 2  # coming to rest may have asked once more
+    monkeypatch.setattr(scenes.renderers[0], "render", render)
+    window.enter_camera(1)
+    frames(qtbot, window, 1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The end
+
+
+def test_closing_while_rendering_does_not_wait(qtbot, window, scenes) -> None:
+    renderer = scenes.renderers[0]
+    renderer.gate.clear()
+    assert renderer.waiting.wait(PATIENCE_MS / 1000)
+    start = time.perf_counter()
+    window.close()
+    assert not window.isVisible()
+    assert time.perf_counter() - start < 1.0
+    assert not window.finish(50)  # the render cannot be interrupted
+    renderer.gate.set()
+    assert window.finish(CLOSING_MS)
+
+
+def test_settings_are_kept(qtbot, window, settings) -> None:
+    window.panel.spp.setValue(5)
+    window.panel.budget.setCurrentIndex(1)
+    window.panel.learning_rate.setCurrentIndex(2)
+    window.set_look(tone_map="sRGB", mode="albedo")
+    window.close()
+    kept = settings.render_settings()
+    assert kept == window.render_settings
+    assert (kept.spp, kept.learning_rate) == (5, 3e-5)
+    assert settings.look().tone_map == "sRGB"
+
+
+def test_settings_that_make_no_sense_are_the_defaults(tmp_path) -> None:
+    store = QSettings(str(tmp_path / "bad.ini"), QSettings.Format.IniFormat)
+    store.setValue("render/spp", "many")
+    store.setValue("render/scale_moving", "-3")
+    store.setValue("render/learning_rate", "fast")
+    assert Settings(store).render_settings() == RenderSettings()
+
+
+def test_the_built_in_scene(qtbot, settings, tmp_path) -> None:
+    """Mitsuba, from its variant to a saved picture, in the worker's thread."""
+    window = ViewerWindow(mitsuba_opener(width=48, height=36), SMALL, settings, QUICK)
+    qtbot.addWidget(window)
+    window.show()
+    window.open_scene(BUILTIN_SCENE)
+    frames(qtbot, window, 2, lambda record: record.pair.a.size == (36, 48) and record.losses)
+    assert window.scene.name == "builtin"
+    window.export(tmp_path / "frame.exr")
+    qtbot.waitUntil((tmp_path / "frame.exr").exists, timeout=PATIENCE_MS)
+    (tmp_path / "bad.xml").write_text("<scene version='3.0.0'><shape type='no_such_shape'/></scene>")
+    with qtbot.waitSignal(window.worker.failed, timeout=PATIENCE_MS):
+        window.open_scene(tmp_path / "bad.xml")
+    assert "no_such_shape" in window.banner.text()
+    frames(qtbot, window, 1)
+    window.close()
+    assert window.finish(CLOSING_MS)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Hands
+
+
+def _drag(
+    qtbot, widget, start, end, button=Qt.MouseButton.LeftButton, modifier=Qt.KeyboardModifier.NoModifier
+) -> None:
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QMouseEvent
+
+    for kind, position, held in (
+        (QEvent.Type.MouseButtonPress, start, button),
+        (QEvent.Type.MouseMove, end, button),
+        (QEvent.Type.MouseButtonRelease, end, Qt.MouseButton.NoButton),
+    ):
+        point = QPointF(position)
+        QApplication.sendEvent(
+            widget, QMouseEvent(kind, point, QPointF(widget.mapToGlobal(position)), button, held, modifier)
+        )
+
+
+def _wheel(widget, delta, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    point = QPointF(widget.rect().center())
+    event = QWheelEvent(
+        point, point, QPoint(), QPoint(0, delta), Qt.MouseButton.NoButton, modifier, Qt.ScrollPhase.NoScrollPhase, False
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def _drop(window, path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    event = QDropEvent(
+        QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window, event)
+
+
+def _shows(mode):
+    return lambda frame: frame.shown.look.mode == mode
+
+
+def _focus_out():
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QFocusEvent
+
+    return QFocusEvent(QEvent.Type.FocusOut)
