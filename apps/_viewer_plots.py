@@ -15,7 +15,7 @@ from online.records import FlythroughRecord
 
 INTERVAL_MS = 250  # between two drawings: the eye reads no faster, and each costs the window some milliseconds
 HEIGHT = 104
-AXIS_WIDTH = 44
+AXIS_WIDTH = 48
 MOST_TICKS = 5
 ONES = tuple(float(digit) for digit in range(1, 10))
 TENTHS = tuple(digit / 10 for digit in range(10, 100))
@@ -77,7 +77,7 @@ class _LogAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """The numbers themselves."""
-        return [f"{10**value:.2g}" for value in values]
+        return [f"{10**value:.2g}".replace("e+0", "e").replace("e-0", "e-") for value in values]
 
 
 def round_logarithms(low: float, high: float) -> list[float]:

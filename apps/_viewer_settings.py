@@ -13,6 +13,7 @@ from apps._viewer_requests import RenderSettings
 
 ORGANISATION, APPLICATION = "n2n-denoiser", "n2n-viewer"
 MOST_RECENT = 8
+NUMBERS_OR_NONE = ("train_seconds", "learning_rate")
 
 
 class Settings:
@@ -25,12 +26,11 @@ class Settings:
         """As they were left."""
         defaults = RenderSettings()
         values = {each.name: self._read(each.name, getattr(defaults, each.name)) for each in fields(defaults)}
-        try:
-            settings = RenderSettings(**values)
-            sound = 1 <= settings.spp <= 256 and 0 < settings.scale_moving <= 1 and 0 < settings.scale_resting <= 1
-        except (TypeError, ValueError):
-            return defaults
-        return settings if sound else defaults
+        settings = RenderSettings(**values)
+        scales_fit = all(0 < scale <= 1 for scale in (settings.scale_moving, settings.scale_resting))
+        return (
+            settings if scales_fit and min(settings.spp, settings.train_steps, settings.longest_side) > 0 else defaults
+        )
 
     def look(self) -> Look:
         """Tone map as it was left; mode and exposure begin anew, for they belong to a picture."""
@@ -64,15 +64,14 @@ class Settings:
         self._store.sync()
 
     def _read(self, name: str, default: Any) -> Any:
-        """A value of the default's type; settings files hold text."""
+        """A value of the field's type, else its default; settings files hold text, and "" for None."""
         text = self._store.value(f"render/{name}")
-        if text is None:
-            return default
-        if isinstance(default, bool):
+        kind = float if name in NUMBERS_OR_NONE else type(default)
+        if text is None or (not str(text) and name in NUMBERS_OR_NONE):
+            return default if text is None else None
+        if kind is bool:
             return str(text).lower() == "true"
-        if default is None:
-            return float(str(text)) if str(text) else None
         try:
-            return type(default)(str(text))
+            return kind(str(text))
         except ValueError:
             return default

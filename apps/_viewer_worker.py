@@ -93,8 +93,10 @@ class ViewerWorker(QThread):
         """Do commands and make frames until stopped; nothing that fails ends the thread."""
         _step_back()
         while not self.mailbox.closed:
-            with self._reporting("rendering"):
+            with self._reporting("Rendering"):
                 self._fly()
+                continue
+            self.mailbox.forget()  # or the same frame would fail again at once, and for ever
 
     def _fly(self) -> None:
         """One flythrough: ends when the scene or the trainer is another one."""
@@ -124,7 +126,7 @@ class ViewerWorker(QThread):
                 self._do(self._commands.get_nowait())
 
     def _do(self, command: Callable[[], None]) -> None:
-        with self._reporting("the command"):
+        with self._reporting("This"):
             command()
         self.busy.emit("")
 
@@ -163,11 +165,9 @@ class ViewerWorker(QThread):
             yield
         except N2NError as error:
             self.failed.emit(str(error))
-            self.mailbox.forget()  # or the same frame would fail again at once
         except Exception as error:  # the thread must outlive whatever torch or Mitsuba throw
             traceback.print_exc(file=sys.stderr)
             self.failed.emit(f"{what} failed: {type(error).__name__}: {error}")
-            self.mailbox.forget()
 
     @contextlib.contextmanager
     def _warnings_told(self) -> Iterator[None]:

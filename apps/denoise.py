@@ -40,6 +40,8 @@ class DenoiseConfig:
     """Weights: a .safetensors file, or the name of shipped ones."""
     png: Path | None = None
     """Also write a tone-mapped picture."""
+    residual: bool = True
+    """Of a pair: return what both halves get wrong alike; --no-residual gives the mean of the denoised halves."""
     precision: Precision = "auto"
     """bf16, fp32, or auto: bf16 where the processor has instructions for it."""
 
@@ -103,7 +105,7 @@ def _denoise(config: DenoiseConfig, model: Model, frames: list[Frame]) -> Denois
         pair = Pair(frames[0], frames[1])
     except ValueError as error:
         raise DatasetError(f"{config.inputs[0]} and {config.inputs[1]}: {error}") from error
-    denoised = denoise_pair(model, pair, precision=config.precision)
+    denoised = denoise_pair(model, pair, precision=config.precision, residual=config.residual)
     assert denoised.error is not None
     print(f"estimated standard error of the noise left: {float(np.mean(denoised.error)):.4g}", file=sys.stderr)
     return denoised

@@ -13,6 +13,7 @@ Global Illumination Filtering", HPG 2010, guided by albedo, normal and the denoi
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -37,32 +38,91 @@ NORMAL_WEIGHT = 0.7
 """Normals differ by up to 2, albedo and tone-mapped color by up to 1."""
 
 
+STRIP_PIXELS = 250_000
+"""Most pixels worked on at once, margins left out: what fits into caches is several times faster."""
+
+KEEP_PIXELS = 2_500_000
+"""Largest picture whose bands are kept, 144 bytes a pixel; those of larger ones are made twice."""
+
+MARGIN = 2 ** (LEVELS - 1)
+"""Rows seen beyond a strip: the wavelet reaches 1 + 2 + 4 + ... pixels. Strips begin at its multiples, where coarse
+samples begin too."""
+
+
 def return_residual(pair: Pair, denoised_a: Image, denoised_b: Image) -> Image:
     """Mean of the denoised halves plus the error they share, linear radiance (H, W, 3) >= 0.
 
-    `denoised_a` is f(A), `denoised_b` f(B), of the same network. Layers that a frame lacks do not guide.
+    `denoised_a` is f(A), `denoised_b` f(B), of the same network. Layers that a frame lacks do not guide. Large pictures
+    are worked on in strips, which changes nothing but the memory it takes.
     """
-    a, b, fa, fb = (to_nchw(image) for image in (pair.a.color, pair.b.color, denoised_a, denoised_b))
-    mean = (fa + fb) / 2
-    brightness = mean.mean(dim=1, keepdim=True) + LOSS_EPSILON  # residuals are relative: a lamp must not drown a wall
-    guide = _guide(pair, mean)
-    residuals = torch.cat([a - fa, b - fb], dim=1) / brightness  # (1, 6, H, W)
-    returned = torch.zeros_like(mean)
-    for level in range(LEVELS):
-        smooth = _smooth(residuals, guide, 2**level) if level < LEVELS - 1 else torch.zeros_like(residuals)
-        band_a, band_b = (residuals - smooth).chunk(2, dim=1)
-        returned += _gain(band_a, band_b, 2**level) * (band_a + band_b) / 2
-        residuals = smooth
-    return to_image((mean + returned * brightness).clamp(min=0))
+    height, width = pair.a.size
+    strips = _strips(height, width)
+    bands = _Bands(pair, denoised_a, denoised_b, keep=height * width <= KEEP_PIXELS)
+    powers = [torch.empty(2, -(-height // 2**level), -(-width // 2**level)) for level in range(LEVELS)]
+    for strip in strips:
+        for level, (band_a, band_b) in enumerate(bands.of(strip)[0]):
+            rows = slice(strip.start // 2**level, -(-strip.stop // 2**level))
+            powers[level][:, rows] = _pooled_powers(band_a, band_b, 2**level)
+    gains = [_gain(power) for power in powers]
+    result = np.empty(pair.a.color.shape, np.float32)
+    for strip in strips:
+        parts, mean, brightness = bands.of(strip)
+        returned = torch.zeros_like(mean)
+        for level, (band_a, band_b) in enumerate(parts):
+            returned += _grown(gains[level], 2**level, strip, width) * (band_a + band_b) / 2
+        result[strip] = to_image((mean + returned * brightness).clamp_(min=0))
+    return result
 
 
-def _guide(pair: Pair, mean: Tensor) -> Tensor:
+def _strips(height: int, width: int) -> list[slice]:
+    """Rows of the picture, cut at multiples of `MARGIN`."""
+    rows = max(1, STRIP_PIXELS // width // MARGIN) * MARGIN
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+class _Bands:
+    """The bands of strips, made when asked for, and with `keep` only once."""
+
+    def __init__(self, pair: Pair, denoised_a: Image, denoised_b: Image, keep: bool) -> None:
+        self._pair, self._denoised, self._keep = pair, (denoised_a, denoised_b), keep
+        self._kept: dict[int, _StripBands] = {}
+
+    def of(self, strip: slice) -> _StripBands:
+        """Bands of A's and B's residual, finest first, the denoised mean and its brightness; (1, C, rows, W)."""
+        if strip.start in self._kept:
+            return self._kept[strip.start]
+        made = self._make(strip)
+        if self._keep:
+            self._kept[strip.start] = made
+        return made
+
+    def _make(self, strip: slice) -> _StripBands:
+        seen = slice(max(strip.start - MARGIN, 0), strip.stop + MARGIN)
+        kept = (..., slice(strip.start - seen.start, strip.stop - seen.start), slice(None))
+        a, b, fa, fb = (to_nchw(image[seen]) for image in (self._pair.a.color, self._pair.b.color, *self._denoised))
+        mean = (fa + fb) / 2
+        brightness = mean.mean(dim=1, keepdim=True) + LOSS_EPSILON  # relative: a lamp must not drown a wall
+        guide = _guide(self._pair, seen, mean)
+        residuals = torch.cat([a - fa, b - fb], dim=1) / brightness  # (1, 6, H, W)
+        bands = []
+        for level in range(LEVELS):
+            smooth = _smooth(residuals, guide, 2**level) if level < LEVELS - 1 else torch.zeros_like(residuals)
+            band_a, band_b = (residuals - smooth)[kept].chunk(2, dim=1)
+            bands.append((band_a, band_b))
+            residuals = smooth
+        return bands, mean[kept], brightness[kept]
+
+
+_StripBands = tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]
+
+
+def _guide(pair: Pair, rows: slice, mean: Tensor) -> Tensor:
     """What edges are made of: tone-mapped color, and the means of both halves' albedo and normal (1, 3-9, H, W)."""
     layers = [tone_map(mean)]
     for name, weight in (("albedo", 1.0), ("normal", NORMAL_WEIGHT)):
         halves = [getattr(half, name) for half in (pair.a, pair.b)]
         if all(half is not None for half in halves):
-            layers.append((to_nchw(halves[0]) + to_nchw(halves[1])) * (weight / 2))
+            layers.append((to_nchw(halves[0][rows]) + to_nchw(halves[1][rows])) * (weight / 2))
     return torch.cat(layers, dim=1)
 
 
@@ -78,26 +138,38 @@ def _smooth(image: Tensor, guide: Tensor, step: int) -> Tensor:
             weight = distance.div_(-EDGE).exp_().mul_(vertical * horizontal)
             total.addcmul_(padded_image[window], weight)
             weights += weight
-    return total / weights
+    return total.div_(weights)
 
 
-def _gain(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
-    """Share of a band (1, 3, H, W) that both halves share: signal / (signal + noise), (1, 1, H, W)."""
-    signal = _local_mean((band_a * band_b).mean(dim=1, keepdim=True), step)
-    noise = _local_mean((band_a - band_b).square().mean(dim=1, keepdim=True) / 4, step)  # of the halves' mean
+def _pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
+    """Power of what a band of both halves (1, 3, H, W) shares, and of the noise of their mean, at its own sampling."""
+    signal = (band_a * band_b).mean(dim=1)
+    noise = (band_a - band_b).square().mean(dim=1) / 4
+    return F.avg_pool2d(torch.cat([signal, noise]), step, ceil_mode=True, count_include_pad=False)
+
+
+def _gain(powers: Tensor) -> Tensor:
+    """Share of a band that is shared error: signal / (signal + noise), both averaged over a neighbourhood; (h, w)."""
+    signal, noise = _blurred(powers)
     return (signal - DOUBT * noise).clamp(min=0) / (signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny)
 
 
-def _local_mean(power: Tensor, step: int) -> Tensor:
-    """Gaussian mean (1, 1, H, W) over `SMOOTHING` samples of a band whose samples lie `step` pixels apart."""
-    height, width = power.shape[2:]
-    small = F.avg_pool2d(power, step, ceil_mode=True, count_include_pad=False) if step > 1 else power
+def _blurred(powers: Tensor) -> Tensor:
+    """Gaussian mean of (2, h, w) with standard deviation `SMOOTHING`."""
     radius = int(3 * SMOOTHING)
-    weights = torch.exp(torch.arange(-radius, radius + 1, device=power.device).square() / (-2 * SMOOTHING**2))
+    weights = torch.exp(torch.arange(-radius, radius + 1).square() / (-2 * SMOOTHING**2))
     weights = (weights / weights.sum()).view(1, 1, 1, -1)
-    small = F.conv2d(F.pad(small, (radius, radius, 0, 0), mode="replicate"), weights)
-    small = F.conv2d(F.pad(small, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3))
+    powers = F.conv2d(F.pad(powers[:, None], (radius, radius, 0, 0), mode="replicate"), weights)
+    return F.conv2d(F.pad(powers, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3))[:, 0]
+
+
+def _grown(gain: Tensor, step: int, strip: slice, width: int) -> Tensor:
+    """The rows of a strip of a gain (h, w), interpolated to the picture's sampling, (1, 1, rows, W)."""
     if step == 1:
-        return small
-    grown = F.interpolate(small, scale_factor=step, mode="bilinear", align_corners=False)
-    return grown[..., :height, :width]
+        return gain[None, None, strip]
+    first, last = strip.start // step, -(-strip.stop // step)
+    above, below = min(first, 1), min(gain.shape[0] - last, 1)  # neighbours, as far as there are any
+    grown = F.interpolate(
+        gain[None, None, first - above : last + below], scale_factor=step, mode="bilinear", align_corners=False
+    )
+    return grown[..., above * step : above * step + strip.stop - strip.start, :width]

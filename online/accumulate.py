@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from renderer_bridge.frame import Camera, Frame, Image, Pair
 
+SETTLE_ERRORS = 2.0
 AVERAGED = ("albedo", "normal", "position", "depth")
 
 
@@ -53,11 +54,13 @@ def _weighted(old: Image | None, new: Image | None, weight_old: np.float64, weig
     return total.astype(np.float32)
 
 
-def settle(color: Image, past: Image, age: Image, renders: int) -> Image:
+def settle(color: Image, error: Image, past: Image, age: Image, renders: int) -> Image:
     """The picture of a resting camera (H, W, 3) with what motion left in history, whose share falls as 1 / renders.
 
     `past` is the last picture in motion and `age` (H, W) how many frames it holds: without it the picture would turn
-    noisier for a moment whenever the camera stops.
+    noisier for a moment whenever the camera stops. It counts as far as it lies within `SETTLE_ERRORS` of the estimated
+    standard `error` (H, W, 3) of the picture, which falls too.
     """
     weight = (age / (age + renders))[..., None]
-    return np.asarray(color + (past - color) * weight, dtype=np.float32)
+    change = np.clip(past - color, -SETTLE_ERRORS * error, SETTLE_ERRORS * error)
+    return np.asarray(color + change * weight, dtype=np.float32)

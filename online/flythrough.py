@@ -73,16 +73,16 @@ def flythrough(
             halves = denoise_halves(trainer.model, view.pair) if trainer.trusted else _smoothed(view.pair)
 
         with _timed(seconds, "combine"):
-            color = return_residual(view.pair, *halves)
+            color, error = return_residual(view.pair, *halves), standard_error(*halves)
             used = 0.0
             if resting:
                 if request.reproject and history is not None:
-                    color = settle(color, history.color, history.age, view.renders)
+                    color = settle(color, error, history.color, history.age, view.renders)
             else:
                 past = history if request.reproject and not request.cut else None
-                color, history, reprojected = blend(color, view.pair.a, past, standard_error(*halves))
+                color, history, reprojected = blend(color, view.pair.a, past, error)
                 used = float(reprojected.mean())
-            denoised = Denoised(color, standard_error(*halves))
+            denoised = Denoised(color, error)
 
         yield FlythroughRecord(
             index, request, view.pair, denoised, score, noisy_score, denoised_a, tuple(losses), trainer.steps,

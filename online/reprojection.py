@@ -32,32 +32,36 @@ class ReprojectionConfig:
     """How the last result takes part in the new one.
 
     The defaults were measured on 24 frames of flights of 250 through classroom and living-room-2, 240x135, 4 + 4 spp,
-    shipped weights: they leave 22 and 21 % of the flicker (`temporal_error`) and raise PSNR by 0.64 and 0.67 dB.
+    shipped weights: they leave 24 and 23 % of the flicker (`temporal_error`) and raise PSNR by 0.66 and 0.74 dB. With
+    24 + 24 spp: 27 and 26 %, 0.36 and 0.26 dB.
     """
 
     max_age: float = 4.0
-    """Frames that history counts for at most. 2 leaves 31 and 30 % of the flicker, +0.64 and +0.75 dB; 8 leaves 17 and
-    16 %, +0.58 and +0.48 dB: whatever moves over a surface lags, and each reading blurs a little."""
+    """Frames that history counts for at most. 2 leaves 33 and 32 % of the flicker, +0.63 and +0.77 dB; 8 leaves 20 and
+    18 %, +0.64 and +0.64 dB: whatever moves over a surface lags, and each reading blurs a little."""
     box_deviations: float = 1.5
-    """Half the box to which history is clipped, in standard deviations of the neighbourhood. 1: 5 % more flicker; 2:
-    3 % less, but light that has changed stays longer."""
+    """Half the box to which history is clipped, in standard deviations of the neighbourhood. 1: 4 % more flicker; 2:
+    2 % less, but light that has changed stays longer."""
     box_errors: float = 2.0
     """Widening of that box in estimated standard errors of the picture. A denoised picture is smooth where it is wrong:
-    without this the box is too narrow, with 70 and 57 % more flicker and 0.2 dB less. 1: 12 % more flicker."""
+    without this the box is too narrow, with 63 and 53 % more flicker and 0.2 dB less. 1: 11 % more flicker."""
+    most_errors: float = 4.0
+    """Largest change of a pixel in its own estimated standard errors: what is known well needs no history, blurred by
+    reading between pixels. None: 15 % less flicker and 0.04 dB more, but a checkerboard known at 45 dB fell to 37."""
     box_radius: int = 1
     """The neighbourhood is a square of 2 radius + 1 pixels. 2: 4 % less flicker, 20 % more light that has gone."""
     plane_pixels: float = 1.5
-    """Largest distance of a tap from the pixel's tangent plane, in widths of a pixel there. 1: 6 % more flicker, 2: up
-    to 0.04 dB less."""
+    """Largest distance of a tap from the pixel's tangent plane, in widths of a pixel there. 1: 5 % more flicker; 2:
+    0.04 dB less in the living room, nothing gained."""
     least_cosine: float = 0.8
-    """Smallest cosine between the normals of pixel and tap. 0.9: 14 % more flicker, 0.02 dB less."""
+    """Smallest cosine between the normals of pixel and tap. 0.9: 14 % more flicker, 0.01 to 0.03 dB less."""
     least_used: float = 0.2
     """Smallest share of pixels with history; with fewer the view is a new one, and history is dropped (a cut). From one
-    frame to the next it was 0.88 and 0.97, over 23 frames at once 0.80 and 0.95."""
+    frame to the next it was 0.86 and 0.95, over 23 frames at once 0.78 and 0.93."""
 
 
 DEFAULTS = ReprojectionConfig()
-LEAST_WEIGHT = 0.1  # of the four taps' bilinear weights: with less, the tap that is left is far away
+LEAST_WEIGHT = 0.3  # of the four taps' bilinear weights: with less, the tap that is left is far away; 0.1 frays edges
 OWN_PIXEL = 1.0  # pixels; positions averaged over hits alone project into their own pixel, with misses elsewhere
 NEAREST = 1e-6  # world units before the camera: what lies behind has no projection
 BRIGHTEST, BRIGHTEST_LUMA = 1e30, 1 - 1e-6  # radiance that can be interpolated, and what can be mapped back to it
@@ -118,8 +122,8 @@ def warp(image: Image, frame: Frame, last: Frame, config: ReprojectionConfig = D
 
     Raises `DatasetError` when a frame lacks camera, position, normal or depth.
     """
-    warped, used = _warp(_planes(image), frame, last, config)
-    return Reprojected(to_image(warped), used.numpy())
+    warped, share = _warp(_planes(image), frame, last, config)
+    return Reprojected(to_image(warped), (share > 0).numpy())
 
 
 def temporal_error(result: Image, frame: Frame, last_result: Image, last: Frame) -> float:
@@ -138,15 +142,19 @@ def temporal_error(result: Image, frame: Frame, last_result: Image, last: Frame)
 
 
 def _warp_history(history: History, frame: Frame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
-    """Color and age (4, H, W) of the history; a history of fewer pixels counts for less, as they are seen enlarged."""
+    """Color and age (4, H, W) of the history, and which pixels have one, (H, W).
+
+    A history of fewer pixels counts for less, as they are seen enlarged, and so does one of fewer taps: read from one
+    side of an edge alone, it would fray the edge (0.1 dB in the living room).
+    """
     age = torch.from_numpy(history.age)[None]
-    warped, used = _warp(torch.cat([_planes(history.color), age]), frame, history.frame, config)
-    warped[3] *= min(1.0, _focal(history.frame) / _focal(frame)) ** 2
-    return warped, used
+    warped, share = _warp(torch.cat([_planes(history.color), age]), frame, history.frame, config)
+    warped[3] *= share * min(1.0, _focal(history.frame) / _focal(frame)) ** 2
+    return warped, share > 0
 
 
 def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
-    """`values` (C, H', W') of the frame `last` at the pixels of `frame`, (C, H, W), and which were found, (H, W)."""
+    """`values` (C, H', W') of `last` at the pixels of `frame`, (C, H, W), and the share of taps used, (H, W)."""
     _require(frame)
     _require(last)
     height, width = last.size
@@ -167,11 +175,11 @@ def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig)
         total.addcmul_(tap[7:], weight)
         weights += weight
         low, high, whole = torch.minimum(low, tap[7:]), torch.maximum(high, tap[7:]), whole & inside
-    used = weights >= LEAST_WEIGHT
-    total = torch.where(used, total / weights, 0.0)
+    share = torch.where(weights >= LEAST_WEIGHT, weights, 0.0)
+    total = torch.where(share > 0, total / weights, 0.0)
     whole &= (place != corner).any(dim=0)  # between pixels, on one surface
     cubic = _cubic(values, place).clamp_(low, high)
-    return torch.where(whole, cubic, total).view(-1, *frame.size), used.view(frame.size)
+    return torch.where(whole, cubic, total).view(-1, *frame.size), share.view(frame.size)
 
 
 def _cubic(values: Tensor, place: Tensor) -> Tensor:
@@ -194,7 +202,7 @@ def _surfaces(frame: Frame, viewer: Frame) -> Tensor:
 
 
 def _follow(here: Tensor, frame: Frame, last: Frame) -> tuple[Tensor, Tensor, Tensor]:
-    """Where the pixels of `frame` lie in `last`, how wide a pixel is there in world units, and whether it is seen.
+    """Where the pixels of `frame` lie in `last`, how wide one is there in world units, and whether it can be followed.
 
     Columns and rows (2, H W) count from the middle of the first pixel. Motion is added to a pixel's middle, since the
     mean position of a few samples does not lie there. Background is followed by its direction.
@@ -242,10 +250,15 @@ def _clip(old: Tensor, now: Tensor, error: Tensor | None, config: ReprojectionCo
     new = _to_ycocg(now)
     mean, squares = _box_mean(torch.cat([new, new.square()]), config.box_radius).chunk(2)
     half = (squares - mean.square()).clamp_(min=0).sqrt_().mul_(config.box_deviations)
-    if error is not None:
-        half += config.box_errors * (_to_ycocg(now + error) - new).abs().nan_to_num_(nan=0.0)
     seen = _to_ycocg(old)
-    inside = seen.clamp(mean - half, mean + half)
+    if error is None:
+        inside = seen.clamp(mean - half, mean + half)
+    else:
+        step = (_to_ycocg(now + error) - new).abs_().nan_to_num_(nan=0.0)
+        half += config.box_errors * step
+        inside = seen.clamp(mean - half, mean + half).clamp_(
+            new - config.most_errors * step, new + config.most_errors * step
+        )
     return torch.where((inside == seen).all(dim=0), old, _from_ycocg(inside))
 
 

@@ -28,7 +28,9 @@ def record(
     picture = truth if color is None else color
     denoised = Denoised(picture, np.asarray(picture * np.float32(0.1)))
     scores = PairScore(score, 0.01), PairScore(0.4, 0.01)
-    return FlythroughRecord(index, FrameRequest(camera), pair, denoised, *scores, truth, losses, seconds={"render": 0.5})
+    return FlythroughRecord(
+        index, FrameRequest(camera), pair, denoised, *scores, truth, losses, seconds={"render": 0.5}
+    )
 
 
 class GatedRenderer(FakeRenderer):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from fake_renderer import FakeRenderer, camera_at
 
-from online.accumulate import Accumulated, same_camera, settle
+from online.accumulate import SETTLE_ERRORS, Accumulated, same_camera, settle
 
 
 def test_halves_grow_apart_from_each_other_and_are_weighted_by_their_samples() -> None:
@@ -50,6 +50,8 @@ def test_a_camera_rests_when_nothing_of_it_changes() -> None:
 def test_what_motion_left_fades() -> None:
     color, past = np.zeros((3, 5, 3), np.float32), np.ones((3, 5, 3), np.float32)
     age = np.full((3, 5), 4, np.float32)
-    shares = [float(settle(color, past, age, renders)[0, 0, 0]) for renders in (1, 4, 396)]
-    np.testing.assert_allclose(shares, [0.8, 0.5, 0.01])
-    assert not settle(color, past, age * 0, 1).any()
+    error = np.full_like(color, 10.0)
+    shares = [float(settle(color, error, past, age, renders)[0, 0, 0]) for renders in (1, 4, 396)]
+    np.testing.assert_allclose(shares, [0.8, 0.5, 0.01], rtol=1e-6)
+    assert not settle(color, error, past, age * 0, 1).any()
+    np.testing.assert_allclose(settle(color, error / 1000, past, age, 4), SETTLE_ERRORS * 0.01 * 0.5, rtol=1e-6)

@@ -61,15 +61,15 @@ def test_the_score_is_unbiased(flight: list[FlythroughRecord]) -> None:
 
 
 def test_a_resting_camera_converges_to_the_render() -> None:
-    cameras = path(3) + [path(3)[-1]] * 120
+    cameras = path(3) + [path(3)[-1]] * 60
     records = fly(cameras, steps=1)
     assert [record.accumulated for record in records[:6]] == [1, 1, 1, 2, 3, 4]
     last = records[-1]
-    assert last.accumulated == 121 and last.pair.a.spp == 242
+    assert last.accumulated == 61 and last.pair.a.spp == 122
     truth = RENDERER.truth(last.request.camera).color
-    psnrs = [psnr(records[k].denoised.color, truth) for k in (2, 12, 122)]
+    psnrs = [psnr(records[k].denoised.color, truth) for k in (2, 12, 62)]
     assert psnrs[0] < psnrs[1] < psnrs[2]
-    assert min(gain(records[k]) for k in (12, 40, 122)) > -0.1  # what issue and users ask for: never worse, by 0.1 dB
+    assert min(gain(records[k]) for k in (12, 30, 62)) > -0.1  # what issue and users ask for: never worse, by 0.1 dB
 
 
 def test_motion_ends_the_accumulation_and_a_cut_drops_history() -> None:

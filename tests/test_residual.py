@@ -60,6 +60,15 @@ def test_equal_halves_and_denoised_halves_change_nothing() -> None:
     np.testing.assert_allclose(result, (equal.a.color + equal.b.color) / 2, rtol=1e-6)
 
 
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    a, b, fa, fb = (random.gamma(2, 0.5, (203, 45, 3)).astype(np.float32) for _ in range(4))
+    halves = Pair(Frame(a, fa / 8, seed=1), Frame(b, fb / 8, seed=2))
+    whole = return_residual(halves, fa, fb)
+    monkeypatch.setattr("denoiser.residual.STRIP_PIXELS", 45 * 64)
+    np.testing.assert_allclose(return_residual(halves, fa, fb), whole, rtol=1e-4, atol=1e-5)  # order of float32 sums
+
+
 def test_a_firefly_stays_out() -> None:
     truth = scene()[0]
     halves = pair(64)
