@@ -12,7 +12,7 @@ import numpy as np
 from apps._flythrough_output import frame_name, noisy_mean
 from apps._peers import OidnPeer
 from denoiser.infer import denoise_pair
-from denoiser.metrics import psnr
+from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import Model
 from online.records import FlythroughRecord
 from online.reprojection import temporal_error
@@ -20,28 +20,48 @@ from renderer_bridge.errors import MissingPackageError
 from renderer_bridge.exr_frame import read_frame, write_frame
 from renderer_bridge.frame import Camera, Frame, Image
 
-RenderReference = Callable[[Camera, int], Image]
-"""A converged render at a camera for frame number so-and-so, linear radiance (H, W, 3)."""
+RenderReference = Callable[[Camera, int, int], Image]
+"""Half 0 or 1 of a converged render at a camera: (camera, number of the frame, half) to linear radiance (H, W, 3)."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A converged render `color` (H, W, 3), the mean of two halves, and its squared errors: tone-mapped and linear."""
+
+    color: Image
+    mse: float
+    linear_mse: float
 
 
 @dataclass(frozen=True)
 class References:
-    """References of every `every`-th frame in `folder`, rendered by `render` where they are not there yet."""
+    """References of every `every`-th frame in `folder`, rendered by `render` where they are not there yet.
+
+    Each is two files, frame_0000.a.exr and .b.exr, of different seeds: their difference tells its own noise.
+    """
 
     folder: Path
     every: int
     render: RenderReference | None
 
-    def of(self, camera: Camera, index: int) -> Image | None:
+    def of(self, camera: Camera, index: int) -> Reference | None:
         """The reference of frame `index`, or None where none is asked for. Raises `ExrError` for a damaged file."""
         if not self.every or index % self.every:
             return None
-        path = self.folder / f"{frame_name(index)}.exr"
+        halves = [self._half(camera, index, half) for half in (0, 1)]
+        if halves[0] is None or halves[1] is None:
+            return None
+        mean = np.asarray((halves[0] + halves[1]) * np.float32(0.5))
+        linear_mse = float(np.square(halves[0].astype(np.float64) - halves[1]).mean()) / 4
+        return Reference(mean, reference_noise(halves[0], halves[1]), linear_mse)
+
+    def _half(self, camera: Camera, index: int, half: int) -> Image | None:
+        path = self.folder / f"{frame_name(index)}.{'ab'[half]}.exr"
         if path.is_file():
             return read_frame(path)[0].color
         if self.render is None:
             return None
-        color = self.render(camera, index)
+        color = self.render(camera, index, half)
         write_frame(path, Frame(color, camera=camera))
         return color
 
@@ -69,14 +89,19 @@ class Measurer:
         reference = self._references.of(record.request.camera, record.index)
         return found if reference is None else found | self._against(reference, record)
 
-    def _against(self, reference: Image, record: FlythroughRecord) -> dict[str, float]:
+    def _against(self, reference: Reference, record: FlythroughRecord) -> dict[str, float]:
         noisy, pair = noisy_mean(record), record.pair
-        found = {"psnr_noisy": psnr(noisy, reference), "psnr": psnr(record.denoised.color, reference)}
-        found["true_mse"] = float(np.square(record.scored.astype(np.float64) - reference).mean())
+
+        def psnr(picture: Image) -> float:
+            return psnr_corrected(picture, reference.color, reference.mse)
+
+        found = {"psnr_noisy": psnr(noisy), "psnr": psnr(record.denoised.color)}
+        error = float(np.square(record.scored.astype(np.float64) - reference.color).mean())
+        found["true_mse"] = error - reference.linear_mse
         if self._untrained is not None:
-            found["psnr_untrained"] = psnr(denoise_pair(self._untrained, pair).color, reference)
+            found["psnr_untrained"] = psnr(denoise_pair(self._untrained, pair).color)
         for column, peer in self._oidn.items():
-            found[column] = psnr(peer.denoise(noisy, pair.a.albedo, pair.a.normal), reference)
+            found[column] = psnr(peer.denoise(noisy, pair.a.albedo, pair.a.normal))
         return found
 
     def close(self) -> None:

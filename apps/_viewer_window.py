@@ -40,22 +40,17 @@ WELCOME = "Open a scene with Ctrl+O, or drop one here"
 class ViewerWindow(QMainWindow):
     """An interactive flythrough of one scene at a time; `open_scene` of the worker is the seam to the renderer.
 
-    Call `finish` after the last window has closed: it waits for the threads.
+    `overrides` are fields of `RenderSettings` that go before those kept. Call `finish` after the window has closed: it
+    waits for the threads.
     """
 
-    def __init__(
-        self,
-        opener: SceneOpener,
-        config: OnlineConfig,
-        settings: Settings,
-        overrides: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, opener: SceneOpener, config: OnlineConfig, settings: Settings, **overrides: Any) -> None:
         super().__init__()
         self.scene: OpenedScene | None = None
         self.record: FlythroughRecord | None = None
         self.look: Look = settings.look()
         self._settings, self._config, self._busy = settings, config, ""
-        self.render_settings: RenderSettings = replace(settings.render_settings(), **(overrides or {}))
+        self.render_settings: RenderSettings = replace(settings.render_settings(), **overrides)
         self.worker = ViewerWorker(opener, config, self)
         self.pictures = PictureMaker(self)
         self.pilot = Pilot(self)

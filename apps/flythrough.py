@@ -174,10 +174,9 @@ def _open_scene(config: FlythroughConfig) -> _Source:
     path = load_camera_path(config.path)
     cameras = path.cameras(config.frames or path.frames, scene.camera(0).resolution)
 
-    def reference(camera: Camera, index: int) -> Image:
-        return render_color(
-            scene, camera, spp=config.reference_spp, seed=derive_seed(config.seed, index, REFERENCE_STREAM)
-        )[0]
+    def reference(camera: Camera, index: int, half: int) -> Image:
+        seed = derive_seed(config.seed, index, REFERENCE_STREAM, half + 1)
+        return render_color(scene, camera, spp=-(-config.reference_spp // 2), seed=seed)[0]
 
     return _Source(MitsubaRenderer(scene), len(cameras), lambda first: iter(cameras[first:]), reference, path.fps)
 
@@ -258,9 +257,11 @@ class _Referenced:
     def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
         """The renderer's pair with the reference of its frame."""
         pair = self.renderer.render(camera, spp, seeds)
-        reference = pair.reference if pair.reference is not None else self.references.of(camera, self.index)
+        if pair.reference is None:
+            found = self.references.of(camera, self.index)
+            pair = dataclasses.replace(pair, reference=None if found is None else found.color)
         self.index += 1
-        return dataclasses.replace(pair, reference=reference)
+        return pair
 
 
 def _online(config: FlythroughConfig) -> OnlineConfig:

@@ -27,9 +27,10 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
-        """Make one step from the gradients."""
-        del closure
+    def step(self, closure: Any = None) -> Any:
+        """Make one step from the gradients; `closure`, if given, computes them and the loss, which is returned."""
+        with torch.enable_grad():
+            loss = closure() if closure is not None else None
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -39,6 +40,7 @@ class Muon(torch.optim.Optimizer):
                 direction = orthogonal(weight.grad.lerp(momentum, MOMENTUM).flatten(1))
                 scale = group["lr"] * STEP_RMS * max(direction.shape) ** 0.5
                 weight.sub_(direction.view_as(weight), alpha=scale)
+        return loss
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -145,7 +145,8 @@ def _pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
     """Power of what a band of both halves (1, 3, H, W) shares, and of the noise of their mean, at its own sampling."""
     signal = (band_a * band_b).mean(dim=1)
     noise = (band_a - band_b).square().mean(dim=1) / 4
-    return F.avg_pool2d(torch.cat([signal, noise]), step, ceil_mode=True, count_include_pad=False)
+    pooled: Tensor = F.avg_pool2d(torch.cat([signal, noise]), step, ceil_mode=True, count_include_pad=False)
+    return pooled
 
 
 def _gain(powers: Tensor) -> Tensor:
@@ -159,8 +160,9 @@ def _blurred(powers: Tensor) -> Tensor:
     radius = int(3 * SMOOTHING)
     weights = torch.exp(torch.arange(-radius, radius + 1).square() / (-2 * SMOOTHING**2))
     weights = (weights / weights.sum()).view(1, 1, 1, -1)
-    powers = F.conv2d(F.pad(powers[:, None], (radius, radius, 0, 0), mode="replicate"), weights)
-    return F.conv2d(F.pad(powers, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3))[:, 0]
+    rows: Tensor = F.conv2d(F.pad(powers[:, None], (radius, radius, 0, 0), mode="replicate"), weights)
+    both: Tensor = F.conv2d(F.pad(rows, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3))
+    return both[:, 0]
 
 
 def _grown(gain: Tensor, step: int, strip: slice, width: int) -> Tensor:

@@ -80,7 +80,7 @@ class Heard(QObject):
 
 def new_window(qtbot, opener, settings) -> ViewerWindow:
     apply_theme(QApplication.instance())
-    made = ViewerWindow(opener, SMALL, settings, QUICK)
+    made = ViewerWindow(opener, SMALL, settings, **QUICK)
     qtbot.addWidget(made)
     made.heard = Heard(made)
     made.show()
