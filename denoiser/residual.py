@@ -152,7 +152,9 @@ def _pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
 def _gain(powers: Tensor) -> Tensor:
     """Share of a band that is shared error: signal / (signal + noise), both averaged over a neighbourhood; (h, w)."""
     signal, noise = _blurred(powers)
-    return (signal - DOUBT * noise).clamp(min=0) / (signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny)
+    total = signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny
+    gain: Tensor = (signal - DOUBT * noise).clamp(min=0) / total
+    return gain
 
 
 def _blurred(powers: Tensor) -> Tensor:

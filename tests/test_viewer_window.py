@@ -13,9 +13,10 @@ import pytest
 from fake_renderer import camera_at
 from fake_viewer import FakeScenes
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QSettings, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QFocusEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QDropEvent, QFocusEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QMenu
 
+from apps._viewer_events import DroppedFiles
 from apps._viewer_export import Export
 from apps._viewer_paths import PathRecorder
 from apps._viewer_picture import MODES
@@ -494,6 +495,7 @@ def _wheel(widget, delta, modifier=Qt.KeyboardModifier.NoModifier) -> None:
 def _drop(window, path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    how = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(window, QDragEnterEvent(QPoint(50, 50), *how))
-    QApplication.sendEvent(window, QDropEvent(QPointF(50, 50), *how))
+    event = QDropEvent(
+        QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    window.findChild(DroppedFiles).eventFilter(window, event)  # Qt itself delivers a drop only after a whole drag
