@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
-EXTRAS ?= eval,oidn,dev
+EXTRAS ?= eval,oidn,viewer,dev
 
 BIN := .venv/bin
 DONE := .venv/.setup-done
@@ -15,7 +15,7 @@ LINTED := $(PACKAGES) tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup python llvm demo test test-fast check bench clean
+.PHONY: help setup python llvm qt demo test test-fast check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -48,7 +48,7 @@ clean: ## remove what demo, bench, builds and caches left behind (rm -rf .venv r
 setup: $(DONE) ## the set-up alone: system libraries where this may install them, and .venv
 
 $(DONE): pyproject.toml constraints.txt
-	@$(MAKE) --no-print-directory python llvm
+	@$(MAKE) --no-print-directory python llvm qt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt -e ".[$(EXTRAS)]"
 	@touch $(DONE)
@@ -75,3 +75,15 @@ llvm:
 	    PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -q 'libLLVM\.so\.19\|libLLVM-19\.so' || \
 	    { $(MAY_APT) && $(APT) libllvm19; } || \
 	    echo "note: LLVM 19 is not installed (Debian: apt-get install libllvm19); without it Mitsuba renders 2-3 times slower" >&2
+
+# What Qt's wheels leave to the system: EGL and fonts even off screen, the xcb libraries for a window.
+QT_LIBRARIES := libegl1 libgl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon0 libxkbcommon-x11-0 libx11-xcb1 \
+    libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-shm0 \
+    libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 fonts-dejavu-core
+QT_PROBES := libEGL.so.1 libGL.so.1 libglib-2.0.so.0 libdbus-1.so.3 libfontconfig.so.1 libxkbcommon-x11.so.0 libxcb-cursor.so.0 \
+    libxcb-icccm.so.4 libxcb-keysyms.so.1
+qt:
+	@known="$$(PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null)"; \
+	    for name in $(QT_PROBES); do case "$$known" in *"$$name"*) ;; *) missing="$$missing $$name" ;; esac; done; \
+	    [ -z "$$missing" ] || { $(MAY_APT) && $(APT) $(QT_LIBRARIES); } || \
+	    echo "note: n2n-viewer needs system libraries that are missing:$$missing (Debian: apt-get install $(QT_LIBRARIES))" >&2

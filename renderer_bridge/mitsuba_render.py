@@ -5,8 +5,8 @@ the JIT variants each launch traces its own rays through `integrator.sample` and
 filter) without a film, so that invalid samples can be left out one by one, moving or resizing the camera compiles
 nothing new, and memory is bounded by the chunk instead of by samples per pixel. `make bench` measures it. One launch
 for both halves was 6 % faster at 4 spp and no faster at 16 (staircase, 320x180, in turn); two keep each half's seed its
-own. `drjit.freeze` around a launch saves its 25 to 35 ms of tracing: 3 % there at 4 spp, 15 % of a classroom of 160x90 at
-2 spp, two thirds of a staircase of 80x45 at 1 spp. It is not used: renders that small are for cameras' probes only.
+own. `drjit.freeze` around a launch saves its 25 to 35 ms of tracing: 3 % there at 4 spp, 15 % of a classroom of 160x90
+at 2 spp, two thirds of a staircase of 80x45 at 1 spp. It is not used: only cameras' probes are that small.
 """
 
 from __future__ import annotations
@@ -223,11 +223,25 @@ def _camera_rays(launch: _Launch, sampler: Any, first: int, spp: int, count: int
     pixel = dr.arange(mi.UInt32, count) // dr.opaque(mi.UInt32, spp) + dr.opaque(mi.UInt32, first)
     corner = mi.Point2f(mi.Float(pixel % width), mi.Float(pixel // width))
     film = (corner + sampler.next_2d()) / mi.Point2f(mi.Float(width), mi.Float(height))
+    film.y = _on_the_film(film.y, sensor, launch.size)
     aperture = sampler.next_2d() if sensor.needs_aperture_sample() else mi.Point2f(0.5)
     time = sensor.shutter_open() + sampler.next_1d() * sensor.shutter_open_time()
     ray, weight = sensor.sample_ray_differential(time, sampler.next_1d(), film, aperture)
     ray.scale_differential(dr.opaque(mi.Float, spp**-0.5))
     return ray, weight
+
+
+def _on_the_film(y: Any, sensor: Any, size: tuple[int, int]) -> Any:
+    """Height `y` in a picture of `size` as height on the sensor's film, whose aspect ratio may be another one.
+
+    A field of view is horizontal here, so only the height changes; a ray may start beyond the film's own edges.
+    """
+    import drjit as dr
+    import mitsuba as mi
+
+    columns, rows = (int(n) for n in np.array(sensor.film().size()))
+    stretch = dr.opaque(mi.Float, (size[1] / size[0]) * (columns / rows))  # no literal: other sizes, same kernel
+    return dr.select(stretch == 1, y, (y - 0.5) * stretch + 0.5)
 
 
 def _scalar(launch: _Launch, spp: int, seed: int) -> Sums:

@@ -63,7 +63,12 @@ class MitsubaScene:
         return self.cameras[index]
 
     def place(self, index: int, camera: Camera) -> Any:
-        """Move sensor `index` to `camera` (position, field of view, size) and return it; compiles no new kernel."""
+        """Move sensor `index` to `camera` (position, field of view) and return it; compiles no new kernel.
+
+        The film gets the camera's size only where that is needed, since its size is a literal in the kernels: in scalar
+        variants, and where the principal point is off the middle. Elsewhere whoever makes rays allows for the film's
+        own aspect ratio.
+        """
         import mitsuba as mi
 
         sensor = self.sensor(index)
@@ -71,7 +76,8 @@ class MitsubaScene:
         parameters["to_world"] = mi.AffineTransform4f(camera.to_world)
         parameters["x_fov"] = camera.fov_deg
         size = mi.ScalarVector2u(*camera.resolution)
-        if tuple(int(n) for n in np.array(parameters["film.size"]).ravel()) != camera.resolution:
+        differs = tuple(int(n) for n in np.array(parameters["film.size"]).ravel()) != camera.resolution
+        if differs and (self.variant.startswith("scalar") or _is_off_centre(parameters)):
             parameters["film.size"] = size
             parameters["film.crop_size"] = size
             parameters["film.crop_offset"] = mi.ScalarPoint2u(0, 0)
@@ -231,6 +237,13 @@ def camera_of(sensor: Any) -> Camera:
     matrix = np.array(sensor.world_transform().matrix, dtype=np.float64).reshape(4, 4)
     width, height = (int(n) for n in np.array(sensor.film().size()).ravel())
     return Camera(matrix, float(np.array(_parameters(sensor)["x_fov"]).ravel()[0]), (width, height))
+
+
+def _is_off_centre(parameters: Any) -> bool:
+    """Whether a perspective sensor's principal point is not the middle of its film, or its crop not the whole film."""
+    offsets = [parameters[f"principal_point_offset_{axis}"] for axis in "xy"]
+    cropped = not np.array_equal(np.array(parameters["film.size"]), np.array(parameters["film.crop_size"]))
+    return cropped or any(np.array(offset).any() for offset in offsets)
 
 
 def _parameters(sensor: Any) -> Any:

@@ -398,6 +398,18 @@ def test_a_moving_camera_compiles_nothing(jit: None, noisy_room: MitsubaScene) -
         assert frame(0.2, 50.0, (WIDTH, HEIGHT), 2, 2) == 0
         assert frame(-0.3, 63.0, (WIDTH, HEIGHT), 2, 3) == 0
         assert frame(-0.3, 63.0, (WIDTH, HEIGHT), 5, 4) == 0
+        assert frame(-0.3, 63.0, (WIDTH + 5, HEIGHT + 1), 5, 4) == 0
+
+
+def test_another_aspect_ratio_shows_what_a_film_of_that_size_would(
+    jit: None, noisy_room: MitsubaScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = dataclasses.replace(noisy_room.camera(), resolution=(40, 90))
+    names = ["position", "sh_normal"]
+    ours = render_aovs(noisy_room, camera, names, spp=16, seed=1)
+    monkeypatch.setattr("renderer_bridge.mitsuba_scene._is_off_centre", lambda parameters: True)
+    film = render_aovs(noisy_room, camera, names, spp=16, seed=1)
+    np.testing.assert_allclose(ours["position"], film["position"], atol=1e-3)  # float32 rounding of a film coordinate
 
 
 # ---------------------------------------------------------------------------------------------------------------------
