@@ -23,7 +23,7 @@ from denoiser.transforms import to_image, to_nchw, tone_map
 from renderer_bridge.frame import Image, Pair
 
 LEVELS = 6
-"""Bands; the last is the mean over about 64 pixels. Over 48 images (four scenes) 5 and 6 differ by 0.1 dB."""
+"""Bands; the last is the mean over about 64 pixels."""
 
 EDGE = 0.5
 """Squared distance of the guides at which a neighbour counts 1/e: 0.3 and 1.0 differ by up to 0.4 dB, either way."""
@@ -31,8 +31,15 @@ EDGE = 0.5
 SMOOTHING = 4.0
 """Standard deviation, in samples of a band, of the neighbourhood over which powers are averaged."""
 
-DOUBT = 0.15
-"""Share of the noise's power that must be exceeded before anything is returned: estimates of power are noisy too."""
+LIMIT = 0.5
+"""Relative residuals count up to this when the power of the shared error is estimated: two fireflies that meet by
+chance would pass for a detail that both halves missed. 1: up to 0.1 dB more, and specks around the demo's sphere."""
+
+DOUBT = 1.0
+"""Standard errors taken off that power, times the noise's share: with no noise there is no doubt. 2: 0.1 dB less."""
+
+AGREEMENT = 1.0
+"""A half's value counts up to so many times the other half's value plus the shared error's RMS: a firefly is in one."""
 
 NORMAL_WEIGHT = 0.7
 """Normals differ by up to 2, albedo and tone-mapped color by up to 1."""
@@ -63,13 +70,14 @@ def return_residual(pair: Pair, denoised_a: Image, denoised_b: Image) -> Image:
         for level, (band_a, band_b) in enumerate(bands.of(strip)[0]):
             rows = slice(strip.start // 2**level, -(-strip.stop // 2**level))
             powers[level][:, rows] = _pooled_powers(band_a, band_b, 2**level)
-    gains = [_gain(power) for power in powers]
+    filters = [_filter(power) for power in powers]
     result = np.empty(pair.a.color.shape, np.float32)
     for strip in strips:
         parts, mean, brightness = bands.of(strip)
         returned = torch.zeros_like(mean)
         for level, (band_a, band_b) in enumerate(parts):
-            returned += _grown(gains[level], 2**level, strip, width) * (band_a + band_b) / 2
+            gain, rms = _grown(filters[level], 2**level, strip, width).chunk(2, dim=1)
+            returned += gain * _agreed(band_a, band_b, rms)
         result[strip] = to_image((mean + returned * brightness).clamp_(min=0))
     return result
 
@@ -143,22 +151,30 @@ def _smooth(image: Tensor, guide: Tensor, step: int) -> Tensor:
 
 def _pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
     """Power of what a band of both halves (1, 3, H, W) shares, and of the noise of their mean, at its own sampling."""
-    signal = (band_a * band_b).mean(dim=1)
+    signal = (band_a.clamp(-LIMIT, LIMIT) * band_b.clamp(-LIMIT, LIMIT)).mean(dim=1)
     noise = (band_a - band_b).square().mean(dim=1) / 4
     pooled: Tensor = F.avg_pool2d(torch.cat([signal, noise]), step, ceil_mode=True, count_include_pad=False)
     return pooled
 
 
-def _gain(powers: Tensor) -> Tensor:
-    """Share of a band that is shared error: signal / (signal + noise), both averaged over a neighbourhood; (h, w)."""
-    signal, noise = _blurred(powers)
+def _filter(powers: Tensor) -> Tensor:
+    """Wiener gain of a band, signal / (signal + noise), and RMS of the error both halves share there; (2, h, w)."""
+    signal, squares, noise = _blurred(torch.stack([powers[0], powers[0].square(), powers[1]]))
+    samples = 4 * torch.pi * SMOOTHING**2  # of equal weight, that a Gaussian mean is worth
+    standard_error = ((squares - signal.square()).clamp_(min=0) / samples).sqrt_()
     total = signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny
-    gain: Tensor = (signal - DOUBT * noise).clamp(min=0) / total
-    return gain
+    sure = (signal - DOUBT * standard_error * (noise / total)).clamp_(min=0)
+    return torch.stack([sure / total, sure.sqrt()])
+
+
+def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> Tensor:
+    """Mean of a band of both halves, each limited by what the other and the shared error's RMS allow."""
+    limit_a, limit_b = ((other.abs() + rms).mul_(AGREEMENT) for other in (band_b, band_a))
+    return (torch.clamp(band_a, -limit_a, limit_a) + torch.clamp(band_b, -limit_b, limit_b)) / 2
 
 
 def _blurred(powers: Tensor) -> Tensor:
-    """Gaussian mean of (2, h, w) with standard deviation `SMOOTHING`."""
+    """Gaussian mean of (C, h, w) with standard deviation `SMOOTHING`."""
     radius = int(3 * SMOOTHING)
     weights = torch.exp(torch.arange(-radius, radius + 1).square() / (-2 * SMOOTHING**2))
     weights = (weights / weights.sum()).view(1, 1, 1, -1)
@@ -167,13 +183,13 @@ def _blurred(powers: Tensor) -> Tensor:
     return both[:, 0]
 
 
-def _grown(gain: Tensor, step: int, strip: slice, width: int) -> Tensor:
-    """The rows of a strip of a gain (h, w), interpolated to the picture's sampling, (1, 1, rows, W)."""
+def _grown(maps: Tensor, step: int, strip: slice, width: int) -> Tensor:
+    """The rows of a strip of maps (C, h, w), interpolated to the picture's sampling, (1, C, rows, W)."""
     if step == 1:
-        return gain[None, None, strip]
+        return maps[None, :, strip]
     first, last = strip.start // step, -(-strip.stop // step)
-    above, below = min(first, 1), min(gain.shape[0] - last, 1)  # neighbours, as far as there are any
+    above, below = min(first, 1), min(maps.shape[1] - last, 1)  # neighbours, as far as there are any
     grown = F.interpolate(
-        gain[None, None, first - above : last + below], scale_factor=step, mode="bilinear", align_corners=False
+        maps[None, :, first - above : last + below], scale_factor=step, mode="bilinear", align_corners=False
     )
     return grown[..., above * step : above * step + strip.stop - strip.start, :width]
