@@ -117,9 +117,9 @@ def noisy_mean(pair: Pair) -> Image:
     return 0.5 * (pair.a.color + pair.b.color)
 
 
-def ours(model: Model) -> Method:
-    """Our network on each half, then the mean."""
-    return partial(_denoise_halves, model)
+def ours(model: Model, residual: bool = True) -> Method:
+    """Our network on each half, their mean, and, with `residual`, what both halves get wrong alike given back."""
+    return partial(_denoise_halves, model, residual)
 
 
 def peer(oidn: OidnPeer) -> Method:
@@ -127,8 +127,8 @@ def peer(oidn: OidnPeer) -> Method:
     return partial(_denoise_mean, oidn)
 
 
-def _denoise_halves(model: Model, pair: Pair) -> Image:
-    return denoise_pair(model, pair).color
+def _denoise_halves(model: Model, residual: bool, pair: Pair) -> Image:
+    return denoise_pair(model, pair, residual=residual).color
 
 
 def _denoise_mean(oidn: OidnPeer, pair: Pair) -> Image:

@@ -73,6 +73,8 @@ class Command:
     """Folder for the report."""
     model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Weights file, or name of shipped weights; may be given several times. Without it: the shipped default."""
+    network_alone: bool = False
+    """Also measure the mean of the denoised halves alone, without the residual of the pair."""
     oidn: bool = True
     """Put Intel Open Image Denoise beside ours, plain and with prefiltered albedo and normal."""
     only: str = "*"
@@ -148,6 +150,8 @@ def _methods(command: Command, stack: contextlib.ExitStack) -> dict[str, Method]
     methods: dict[str, Method] = {NOISY: noisy_mean}
     for name, weights in model_names(command.model).items():
         methods[name] = ours(load_model(weights))
+        if command.network_alone:
+            methods[f"{name}-network"] = ours(load_model(weights), residual=False)
     if command.oidn:
         methods[OIDN] = peer(stack.enter_context(OidnPeer(threads=command.threads)))
         methods[OIDN_PREFILTER] = peer(stack.enter_context(OidnPeer(prefilter=True, threads=command.threads)))
