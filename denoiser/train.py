@@ -158,7 +158,7 @@ def train_step(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
-    update_average(state, config.average_half_life)
+    update_average(state, config.average_half_life, from_random=not config.init)
     state.skipped_in_row = 0
     return float(loss.detach()), norm
 
@@ -182,12 +182,15 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * float(0.5 + 0.5 * np.cos(np.pi * t)) ** 2
 
 
-def update_average(state: TrainState, half_life: float) -> None:
-    """Move the average towards the weights: half-life in steps, at first a share of the steps so far.
+def update_average(state: TrainState, half_life: float, from_random: bool = True) -> None:
+    """Move the average towards the weights: half-life in steps, at first, `from_random`, a share of the steps so far.
 
-    Without that ramp the random initial weights would stay in the average for long (Karras et al. 2024, EDM2).
+    Without that ramp random initial weights would stay in the average for long (Karras et al. 2024, EDM2); trained ones
+    should: the first steps from them lead downhill and up again.
     """
-    decay = 0.5 ** (1.0 / max(min(half_life, AVERAGE_RAMP * state.step), 1e-3))
+    if from_random:
+        half_life = min(half_life, AVERAGE_RAMP * state.step)
+    decay = 0.5 ** (1.0 / max(half_life, 1e-3))
     with torch.no_grad():
         for average, value in zip(state.average.parameters(), state.network.parameters(), strict=True):
             average.lerp_(value, 1.0 - decay)

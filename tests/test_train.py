@@ -147,11 +147,11 @@ def test_an_exception_in_the_middle_of_a_step_goes_back_to_the_last_checkpoint(
 ) -> None:
     calls = []
 
-    def interrupted(*arguments: Any) -> None:
+    def interrupted(*arguments: Any, **named: Any) -> None:
         calls.append(1)
         if len(calls) == 6:
             raise KeyboardInterrupt
-        update_average(*arguments)
+        update_average(*arguments, **named)
 
     monkeypatch.setattr(module, "update_average", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -300,6 +300,8 @@ def test_the_average_forgets_by_half_in_its_half_life() -> None:
         update_average(state, half_life=50.0)
     assert next(state.average.parameters()).mean().item() == pytest.approx(0.5, rel=1e-4)  # 50 float32 roundings
     state.step = 0
+    update_average(state, half_life=50.0, from_random=False)
+    assert next(state.average.parameters()).mean().item() == pytest.approx(0.5 ** (51 / 50), rel=1e-4)
     update_average(state, half_life=50.0)
     assert next(state.average.parameters()).abs().max() == 0  # at first the average is the network
 
