@@ -131,7 +131,7 @@ def _held_out(config: AblateConfig) -> list[Pair]:
 
 def _denoise(model: Model, pairs: list[Pair]) -> Iterator[Image]:
     for pair in pairs:
-        yield denoise_pair(model, pair).color
+        yield denoise_pair(model, pair, residual=False).color  # the residual would hide what a loss does
 
 
 def _mean(pair: Pair) -> Image:

@@ -134,6 +134,14 @@ def test_a_pair_is_averaged(denoise: Run, weights: Path, tmp_path: Path) -> None
     assert changed_channels(read_exr(a), read_exr(tmp_path / "out.exr")) == {"R", "G", "B"}
 
 
+def test_a_pair_without_its_residual_is_the_mean_of_both(denoise: Run, weights: Path, tmp_path: Path) -> None:
+    a, b = our_file(tmp_path / "x.a.exr", 5), our_file(tmp_path / "x.b.exr", 6)
+    assert denoise(a, b, "-o", tmp_path / "out.exr", "--precision", "fp32", "--no-residual")[0] == 0
+    halves = [denoise_frame(load_model(weights), read_frame(path)[0], precision="fp32").color for path in (a, b)]
+    mean = read_frame(tmp_path / "out.exr")[0].color
+    np.testing.assert_allclose(mean, (halves[0] + halves[1]) / 2, rtol=1e-6)
+
+
 def test_a_multilayer_file_in_several_parts_keeps_everything_else(denoise: Run, tmp_path: Path) -> None:
     ids = np.arange(HEIGHT * WIDTH, dtype=np.uint32).reshape(HEIGHT, WIDTH)
     source = save(

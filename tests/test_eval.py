@@ -290,6 +290,15 @@ def test_peers_stand_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "ours &minus; oidn_prefilter" in (tmp_path / "report" / "index.html").read_text()
 
 
+def test_the_network_alone_stands_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_scene(tmp_path / "room")
+    weights = write_weights(tmp_path / "mine.safetensors")
+    assert run_eval(tmp_path / "room", tmp_path, "--no-oidn", "--network-alone", "--model", str(weights)) == 0
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert list(rows) == ["noisy", "ours", "ours-network"]
+    assert float(rows["ours"]["psnr"]) > float(rows["ours-network"]["psnr"])  # shared error
+
+
 def test_several_models_are_named_by_their_files(tmp_path: Path) -> None:
     models = ["unet", "x/model.safetensors", "y/model.safetensors", "z/x.safetensors"]
     assert list(command.model_names(models)) == ["ours-unet", "ours-x", "ours-y", "ours-x-2"]
