@@ -56,10 +56,10 @@ def denoise(config: DenoiseConfig) -> None:
     """Read, denoise and write what `config` names."""
     _check(config)
     model = load_model(config.model)
-    images = [read_exr(path) for path in config.inputs]
-    frames = [_frame(image, model) for image in images]
+    image = read_exr(config.inputs[0])
+    frames = [_frame(image, model)] + [_frame(read_exr(path), model) for path in config.inputs[1:]]
     denoised = _denoise(config, model, frames)
-    write_exr(config.output, images[0].with_result(denoised.color))
+    write_exr(config.output, image.with_result(denoised.color))
     written = [str(config.output)]
     if config.png is not None:
         write_png(config.png, to_display(denoised.color))

@@ -159,7 +159,7 @@ def _pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
 
 def _filter(powers: Tensor) -> Tensor:
     """Wiener gain of a band, signal / (signal + noise), and RMS of the error both halves share there; (2, h, w)."""
-    signal, squares, noise = _blurred(torch.stack([powers[0], powers[0].square(), powers[1]]))
+    signal, squares, noise = (_blurred(each) for each in (powers[0], powers[0].square(), powers[1]))
     samples = 4 * torch.pi * SMOOTHING**2  # of equal weight, that a Gaussian mean is worth
     standard_error = ((squares - signal.square()).clamp_(min=0) / samples).sqrt_()
     total = signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny
@@ -173,14 +173,17 @@ def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> Tensor:
     return (torch.clamp(band_a, -limit_a, limit_a) + torch.clamp(band_b, -limit_b, limit_b)) / 2
 
 
-def _blurred(powers: Tensor) -> Tensor:
-    """Gaussian mean of (C, h, w) with standard deviation `SMOOTHING`."""
+def _blurred(power: Tensor) -> Tensor:
+    """Gaussian mean of (h, w) with standard deviation `SMOOTHING`; the border repeats."""
     radius = int(3 * SMOOTHING)
     weights = torch.exp(torch.arange(-radius, radius + 1).square() / (-2 * SMOOTHING**2))
-    weights = (weights / weights.sum()).view(1, 1, 1, -1)
-    rows: Tensor = F.conv2d(F.pad(powers[:, None], (radius, radius, 0, 0), mode="replicate"), weights)
-    both: Tensor = F.conv2d(F.pad(rows, (0, 0, radius, radius), mode="replicate"), weights.transpose(2, 3))
-    return both[:, 0]
+    for _ in range(2):  # down the columns, then, turned, down the rows
+        padded = F.pad(power[None, None], (0, 0, radius, radius), mode="replicate")[0, 0]
+        total = torch.zeros_like(power)
+        for offset, weight in enumerate(weights / weights.sum()):
+            total.add_(padded[offset : offset + power.shape[0]], alpha=float(weight))
+        power = total.T
+    return power
 
 
 def _grown(maps: Tensor, step: int, strip: slice, width: int) -> Tensor:
