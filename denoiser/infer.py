@@ -26,7 +26,7 @@ from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
 TILE_PIXELS = 2_800_000
-"""Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four and stays under 3 GiB, pairs too."""
+"""Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four, and under 3 GiB, pairs too."""
 
 OVERLAP = 128
 """Pixels discarded on each inner side of a tile: as far as the U-Net sees beyond a multiple of `ALIGNMENT` (64 on the
