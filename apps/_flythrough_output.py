@@ -19,6 +19,7 @@ import imageio.v3 as imageio
 import imageio_ffmpeg
 import numpy as np
 from matplotlib.figure import Figure
+from scipy import ndimage
 
 from apps._pictures import Picture, side_by_side, to_display, write_png
 from apps._train_plots import save_figure
@@ -36,6 +37,7 @@ COLUMNS = (
     *(f"{stage}_s" for stage in STAGES), *PSNRS, "true_mse", "flicker",
 )  # fmt: skip
 HISTORY_LAYERS = ("position", "normal", "depth")
+PLOT_FRAMES = 15
 VIDEO_QUALITY = 8  # of 10, imageio-ffmpeg's scale
 
 
@@ -112,9 +114,10 @@ def plot_log(folder: Path) -> None:
     measured = log[np.isfinite(log["psnr"])]
     figure = Figure(figsize=(8, 4.5 if not len(measured) else 8), layout="constrained")
     axes = figure.subplots(2 if len(measured) else 1, 1, sharex=True, squeeze=False)[:, 0]
-    axes[0].set(ylabel="squared error, from pairs alone", yscale="log")
-    axes[0].plot(log["frame"], log["noisy_score"], color="0.6", label="one noisy half")
-    axes[0].plot(log["frame"], np.where(log["score"] > 0, log["score"], np.nan), color="C0", label="it denoised")
+    axes[0].set(ylabel=f"squared error from pairs alone, mean of {PLOT_FRAMES} frames", yscale="log")
+    for column, color, label in (("noisy_score", "0.6", "one noisy half"), ("score", "C0", "it denoised")):
+        mean = ndimage.uniform_filter1d(log[column], PLOT_FRAMES, mode="nearest")  # one frame's score may be negative
+        axes[0].plot(log["frame"], np.where(mean > 0, mean, np.nan), color=color, label=label)
     axes[0].legend()
     if len(measured):
         for column, label in zip(
