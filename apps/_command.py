@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -35,6 +35,14 @@ def run(command: Callable[[], int | None]) -> int:
         return _say(f"error: not enough memory{': ' if error.args else ''}{error}", FAILED)
     except KeyboardInterrupt as interrupt:
         return _say(f"interrupted{': ' if interrupt.args else ''}{interrupt}", INTERRUPTED)
+
+
+def defines(pairs: Sequence[str]) -> dict[str, str]:
+    """The values of -D name=value, which may be given several times. Raises `UsageError` where there is no "="."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise UsageError(f"-D {pair}: name=value is accepted")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @contextlib.contextmanager

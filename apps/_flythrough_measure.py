@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import Model
 from online.records import FlythroughRecord
 from online.reprojection import temporal_error
-from renderer_bridge.errors import MissingPackageError
+from renderer_bridge.errors import DatasetError, MissingPackageError, N2NWarning
 from renderer_bridge.exr_frame import read_frame, write_frame
 from renderer_bridge.frame import Camera, Frame, Image
 
@@ -45,22 +45,25 @@ class References:
     render: RenderReference | None
 
     def of(self, camera: Camera, index: int) -> Reference | None:
-        """The reference of frame `index`, or None where none is asked for. Raises `ExrError` for a damaged file."""
+        """The reference of frame `index`, or None where none is asked for.
+
+        Raises `ExrError` for a damaged file, `DatasetError` for one that is missing and cannot be rendered.
+        """
         if not self.every or index % self.every:
             return None
         halves = [self._half(camera, index, half) for half in (0, 1)]
-        if halves[0] is None or halves[1] is None:
-            return None
         mean = np.asarray((halves[0] + halves[1]) * np.float32(0.5))
         linear_mse = float(np.square(halves[0].astype(np.float64) - halves[1]).mean()) / 4
         return Reference(mean, reference_noise(halves[0], halves[1]), linear_mse)
 
-    def _half(self, camera: Camera, index: int, half: int) -> Image | None:
+    def _half(self, camera: Camera, index: int, half: int) -> Image:
         path = self.folder / f"{frame_name(index)}.{'ab'[half]}.exr"
         if path.is_file():
             return read_frame(path)[0].color
         if self.render is None:
-            return None
+            raise DatasetError(
+                f"{path}: no such file; --reference-every needs it, and a folder of pairs cannot render it"
+            )
         color = self.render(camera, index, half)
         write_frame(path, Frame(color, camera=camera))
         return color
@@ -76,8 +79,10 @@ class Measurer:
         self._last: FlythroughRecord | None = None
         self._oidn: dict[str, OidnPeer] = {}
         if references.every:
-            with contextlib.suppress(MissingPackageError):
+            try:
                 self._oidn = {"psnr_oidn": OidnPeer(), "psnr_oidn_prefilter": OidnPeer(prefilter=True)}
+            except MissingPackageError as error:
+                warnings.warn(f"the log's columns of OIDN stay empty: {error}", N2NWarning, stacklevel=2)
 
     def measure(self, record: FlythroughRecord) -> dict[str, float]:
         """Flicker against the frame before, and, where there is a reference, every PSNR (dB) on the same samples."""

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from apps._command import progress_console, run
+from apps._command import defines, progress_console, run
 from apps._flythrough_measure import Measurer, References, RenderReference
 from apps._flythrough_output import (
     COLUMNS,
@@ -169,8 +169,7 @@ class _Source:
 def _open_scene(config: FlythroughConfig) -> _Source:
     assert config.path is not None
     set_variant(config.variant)
-    defines = dict(pair.split("=", 1) for pair in config.define if "=" in pair)
-    scene = load_scene(config.scene, defines=defines, width=config.width, height=config.height)
+    scene = load_scene(config.scene, defines=defines(config.define), width=config.width, height=config.height)
     path = load_camera_path(config.path)
     cameras = path.cameras(config.frames or path.frames, scene.camera(0).resolution)
 
@@ -208,9 +207,11 @@ class _Flight:
 
     def records(self) -> Iterator[FlythroughRecord]:
         """The frames that are not there yet."""
-        renderer = _Referenced(self.source.renderer, self.references) if self.config.clean_targets else None
+        renderer = self.source.renderer
+        if self.config.clean_targets:
+            renderer = _Referenced(renderer, self.references, self.first)
         return flythrough(
-            renderer or self.source.renderer,
+            renderer,
             (self._request(camera) for camera in self.source.cameras(self.first)),
             self.trainer,
             seed=self.config.seed,
@@ -248,11 +249,11 @@ class _Flight:
 
 @dataclass
 class _Referenced:
-    """A renderer whose pairs bring their reference along: for the ablation with clean targets only."""
+    """A renderer whose pairs bring their reference along, from frame `index` on: for the ablation alone."""
 
     renderer: Renderer
     references: References
-    index: int = 0
+    index: int
 
     def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
         """The renderer's pair with the reference of its frame."""

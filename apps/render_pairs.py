@@ -17,7 +17,7 @@ from typing import Annotated
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from apps._command import progress_console, run
+from apps._command import defines, progress_console, run
 from renderer_bridge.errors import UsageError
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_scene import load_scene
@@ -73,7 +73,7 @@ def render(config: RenderPairsConfig) -> None:
     """Check the options, load the scene, and show the progress of `render_pairs`."""
     request = _request(config)
     set_variant(config.variant)
-    scene = load_scene(config.scene, defines=_defines(config.define), width=config.width, height=config.height)
+    scene = load_scene(config.scene, defines=defines(config.define), width=config.width, height=config.height)
     records = []
     with _progress_bar() as progress:
         task = progress.add_task("rendering", total=None, speed="")
@@ -118,13 +118,6 @@ def _aov_spp(text: str) -> int | None:
     if re.fullmatch("[0-9]{1,9}", text) and int(text) > 0:
         return int(text)
     raise UsageError(f"--aov-spp {text}: a positive number, auto or same is accepted")
-
-
-def _defines(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise UsageError(f"-D {pair}: name=value is accepted")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _progress_bar() -> Progress:

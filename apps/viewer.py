@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from apps._command import run
+from apps._command import defines, run
 from renderer_bridge.errors import MissingPackageError, SceneError, UsageError
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
 
@@ -83,7 +83,7 @@ def _open(config: ViewerConfig) -> tuple[Any, Any]:
 
     if not config.from_scratch:
         find_weights(config.weights)
-    opener = mitsuba_opener(config.variant, _defines(config.define), config.width, config.height)
+    opener = mitsuba_opener(config.variant, defines(config.define), config.width, config.height)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     apply_theme(application)
@@ -105,14 +105,7 @@ def _check(config: ViewerConfig) -> None:
             raise UsageError(f"--{name} {value}: at least 1 is needed")
     if not config.scene.is_file():
         raise SceneError(f"{config.scene}: no such file; a Mitsuba scene (XML) is needed")
-    _defines(config.define)
-
-
-def _defines(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise UsageError(f"-D {pair}: name=value is accepted")
-    return dict(pair.split("=", 1) for pair in pairs)
+    defines(config.define)
 
 
 def _need(*modules: str) -> None:

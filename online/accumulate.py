@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from renderer_bridge.frame import Camera, Frame, Image, Pair
 
 SETTLE_ERRORS = 2.0
+"""Estimated standard errors by which the last picture in motion may pull at the resting one."""
+
 AVERAGED = ("albedo", "normal", "position", "depth")
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from denoiser.crops import Augmentation, draw_crop
 from denoiser.pair_cache import pair_array
 from denoiser.transforms import PAPER_LAYERS, exposure, to_nchw
+from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Image, Pair
 from renderer_bridge.seeds import derive_seed
 
@@ -68,12 +69,14 @@ class PairMemory:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Random crops (size, 3, crop, crop): layers of one half, and the other half's color as target.
 
-        `clean_targets` takes the reference instead, for the ablation only.
+        `clean_targets` takes the reference instead, for the ablation only; raises `DatasetError` where there is none.
         """
         layers = {name: np.empty((size, crop, crop, 3), np.float32) for name in PAPER_LAYERS}
         target = np.empty((size, crop, crop, 3), np.float32)
         for index in range(size):
             view = self._choose(random)
+            if clean_targets and view.reference is None:
+                raise DatasetError("a pair has no reference; training on clean targets needs one for each")
             draw_crop(
                 {name: layer[index] for name, layer in layers.items()},
                 target[index],

@@ -93,7 +93,7 @@ class OnlineTrainer:
             warm_start(self._state, find_weights(self.config.init))
         self.memory = PairMemory(self.config.memory_mib * 2**20, self.config.seed)
         self._watch = Watch()
-        self._good = self._snapshot()
+        self._good, self._good_step = self._snapshot(), 0
 
     @property
     def steps(self) -> int:
@@ -148,8 +148,8 @@ class OnlineTrainer:
         """
         verdict = self._watch.observe(score, noisy_score)
         if verdict == "good":
-            self._good = self._snapshot()
-        if verdict == "lost":
+            self._good, self._good_step = self._snapshot(), self.steps
+        if verdict == "lost" and self.steps > self._good_step:  # without training there is nothing to go back from
             return self._roll_back("the denoised frames had become worse than the noisy ones")
         return None
 
@@ -167,6 +167,8 @@ class OnlineTrainer:
             network.load_state_dict(self._good)
         for optimizer in self._state.optimizers:
             optimizer.state.clear()
+        self._state.skipped_in_row = 0
+        self._good_step = self.steps
         self._watch.forgive()
         return f"{reason}: back to the last good weights at step {self.steps}"
 
@@ -190,7 +192,7 @@ class OnlineTrainer:
         tensors |= {f"caller.{name}": torch.from_numpy(np.ascontiguousarray(each)) for name, each in arrays.items()}
         numbers = {"counters": self._state.counters(), "watch": self._watch.state(), "caller": dict(notes)}
         numbers |= {"exposures": [view.exposure for view in self.memory.views], "added": self.memory.added}
-        numbers |= {"config": self._identity()}
+        numbers |= {"config": self._identity(), "good_step": self._good_step}
         metadata = header(self._description()) | {key: json.dumps(value) for key, value in numbers.items()}
         with atomic_path(path) as temporary:
             save_file(tensors, temporary, metadata=metadata)
@@ -214,7 +216,7 @@ class OnlineTrainer:
             self.memory.views = list(_views(tensors, exposures))
             self.memory.added = added
             self._watch.set_state(json.loads(info["watch"]))
-            self._good = group(tensors, "good")
+            self._good, self._good_step = group(tensors, "good"), int(json.loads(info["good_step"]))
             notes = dict(json.loads(info["caller"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(

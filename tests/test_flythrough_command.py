@@ -149,6 +149,26 @@ def test_a_scene_without_path_and_pairs_without_positions(tmp_path: Path, capsys
     assert "has no albedo and no normal and no position and no depth and no camera" in capsys.readouterr().err
 
 
+def test_references_that_are_not_there_are_named(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert flythrough.main([str(pairs), "-o", str(tmp_path), "--no-training", "--reference-every", "2"]) == 1
+    assert "frame_0000.a.exr: no such file; --reference-every needs it" in capsys.readouterr().err
+    command = [str(BUILTIN_SCENE), "--path", "p.json", "-o", str(tmp_path / "o"), "-D", "novalue"]
+    assert flythrough.main(command) == 2
+    assert "-D novalue: name=value is accepted" in capsys.readouterr().err
+
+
+def test_clean_targets_go_on_with_the_reference_of_their_frame(pairs: Path, tmp_path: Path) -> None:
+    """A resumed flight begins at a later frame; its references must too."""
+    references = flythrough.References(pairs / "references", 1, None)
+    renderer = PairFolderRenderer(pairs)
+    cameras = renderer.cameras(4)
+    referenced = flythrough._Referenced(renderer, references, 4).render(next(cameras), 2, (0, 0))
+    halves = [read_frame(pairs / "references" / f"frame_0004.{half}.exr")[0].color for half in "ab"]
+    np.testing.assert_allclose(referenced.reference, (halves[0] + halves[1]) / 2)
+
+
 def test_a_folder_gives_its_pairs_in_order_only(pairs: Path) -> None:
     renderer = PairFolderRenderer(pairs)
     cameras = renderer.cameras(2)

@@ -6,6 +6,7 @@ import torch
 from fake_renderer import FakeRenderer, camera_at
 
 from online.memory import NEWEST, PairMemory
+from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Pair
 
 
@@ -56,6 +57,11 @@ def test_batches_are_a_function_of_the_random_numbers() -> None:
     first, again = (memory.batch(np.random.default_rng((3, 4)), 3, 32) for _ in range(2))
     assert torch.equal(first[1], again[1]) and all(torch.equal(first[0][k], again[0][k]) for k in first[0])
     assert first[1].shape == (3, 3, 32, 32) and not torch.equal(first[1], first[0]["color"])
+
+
+def test_clean_targets_need_references() -> None:
+    with pytest.raises(DatasetError, match="has no reference"):
+        filled(4, 2).batch(np.random.default_rng(0), 1, 32, clean_targets=True)
 
 
 def test_newest_views_are_preferred() -> None:

@@ -113,6 +113,12 @@ def test_infinite_loss_goes_back_to_the_last_good_weights() -> None:
     assert equal(list(trainer._state.network.state_dict().values()), good)
 
 
+def test_without_training_there_is_nothing_to_go_back_from() -> None:
+    trainer = OnlineTrainer(CONFIG)
+    trainer.observe(0.1, 1.0)
+    assert {trainer.observe(3.0, 1.0) for _ in range(2 * PATIENCE)} == {None}
+
+
 def test_a_lost_network_goes_back() -> None:
     trainer = OnlineTrainer(CONFIG)
     trainer.memory.add(pair(0))
