@@ -53,16 +53,21 @@ KEYS = (0.03, 0.36)
 KEY_BLOCK = 8
 """Side of the blocks whose brightness makes the key: single pixels of a noisy picture are often black."""
 
+NEARLY_BLACK, BRIGHT_QUANTILE = 1e-3, 0.9
+"""A block under this share of that quantile of all blocks is background: it must not turn up the rest."""
+
 
 def key(color: Image) -> float:
-    """Geometric mean of the mean radiance of 8x8 blocks of a picture (H, W, 3); black blocks are left out.
+    """Geometric mean of the mean radiance of 8x8 blocks of a picture (H, W, 3); blocks that are nearly black, next to
+    its bright ones, are left out.
 
     0 for a picture that is black throughout.
     """
     rows, columns = (np.arange(0, extent, KEY_BLOCK) for extent in color.shape[:2])
     sums = np.add.reduceat(np.add.reduceat(color.mean(axis=2, dtype=np.float64), rows, axis=0), columns, axis=1)
     sizes = np.outer(np.diff([*rows, color.shape[0]]), np.diff([*columns, color.shape[1]]))
-    lit = (sums / sizes)[sums > 0]
+    blocks = sums / sizes
+    lit = blocks[(blocks > 0) & (blocks > NEARLY_BLACK * np.quantile(blocks, BRIGHT_QUANTILE))]
     return float(np.exp(np.log(lit).mean())) if lit.size else 0.0
 
 

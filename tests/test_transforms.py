@@ -107,6 +107,12 @@ def test_exposure_brings_the_key_into_range_and_leaves_what_lies_there() -> None
         assert key(other * np.float32(exposure(other))) == pytest.approx(end, rel=1e-4)  # float32 rounding
 
 
+def test_a_nearly_black_background_does_not_turn_up_what_is_lit() -> None:
+    picture = np.full((64, 64, 3), 1e-9, np.float32)
+    picture[:, :24] = 0.2
+    assert exposure(picture) == 1.0
+
+
 def test_black_blocks_do_not_count_and_a_black_picture_keeps_its_exposure() -> None:
     picture = np.zeros((32, 48, 3), np.float32)
     assert exposure(picture) == 1.0
