@@ -35,7 +35,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """References of every `every`-th frame in `folder`, rendered by `render` where they are not there yet.
+    """References of every `every`-th frame and of frame `last`, in `folder`; `render` makes those not there yet.
 
     Each is two files, frame_0000.a.exr and .b.exr, of different seeds: their difference tells its own noise.
     """
@@ -43,13 +43,14 @@ class References:
     folder: Path
     every: int
     render: RenderReference | None
+    last: int = 0
 
     def of(self, camera: Camera, index: int) -> Reference | None:
         """The reference of frame `index`, or None where none is asked for.
 
         Raises `ExrError` for a damaged file, `DatasetError` for one that is missing and cannot be rendered.
         """
-        if not self.every or index % self.every:
+        if not self.every or (index % self.every and index != self.last):
             return None
         halves = [self._half(camera, index, half) for half in (0, 1)]
         mean = np.asarray((halves[0] + halves[1]) * np.float32(0.5))
@@ -85,11 +86,16 @@ class Measurer:
                 warnings.warn(f"the log's columns of OIDN stay empty: {error}", N2NWarning, stacklevel=2)
 
     def measure(self, record: FlythroughRecord) -> dict[str, float]:
-        """Flicker against the frame before, and, where there is a reference, every PSNR (dB) on the same samples."""
+        """Flicker against the frame before, and, where there is a reference, every PSNR (dB) on the same samples.
+
+        What ends in `_alone` is of the frame before it took part of the last result.
+        """
         found = {}
         if self._last is not None:
             last = self._last
             found["flicker"] = temporal_error(record.denoised.color, record.pair.a, last.denoised.color, last.pair.a)
+            if record.alone is not None and last.alone is not None:
+                found["flicker_alone"] = temporal_error(record.alone, record.pair.a, last.alone, last.pair.a)
         self._last = record
         reference = self._references.of(record.request.camera, record.index)
         return found if reference is None else found | self._against(reference, record)
@@ -101,6 +107,8 @@ class Measurer:
             return psnr_corrected(picture, reference.color, reference.mse)
 
         found = {"psnr_noisy": psnr(noisy), "psnr": psnr(record.denoised.color)}
+        if record.alone is not None:
+            found["psnr_alone"] = psnr(record.alone)
         error = float(np.square(record.scored.astype(np.float64) - reference.color).mean())
         found["true_mse"] = error - reference.linear_mse
         if self._untrained is not None:

@@ -31,10 +31,11 @@ from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Camera, Frame, Image
 
 STAGES = ("render", "score", "train", "denoise", "combine")
-PSNRS = ("psnr_noisy", "psnr", "psnr_untrained", "psnr_oidn", "psnr_oidn_prefilter")
+PSNRS = ("psnr_noisy", "psnr", "psnr_alone", "psnr_untrained", "psnr_oidn", "psnr_oidn_prefilter")
+PSNR_LABELS = ("noisy", "ours", "ours, each frame alone", "ours, not trained here", "OIDN", "OIDN, prefiltered")
 COLUMNS = (
     "frame", "score", "standard_error", "noisy_score", "loss", "steps", "accumulated", "reprojected",
-    *(f"{stage}_s" for stage in STAGES), *PSNRS, "true_mse", "flicker",
+    *(f"{stage}_s" for stage in STAGES), *PSNRS, "true_mse", "flicker", "flicker_alone",
 )  # fmt: skip
 HISTORY_LAYERS = ("position", "normal", "depth")
 PLOT_FRAMES = 15
@@ -120,9 +121,7 @@ def plot_log(folder: Path) -> None:
         axes[0].plot(log["frame"], np.where(mean > 0, mean, np.nan), color=color, label=label)
     axes[0].legend()
     if len(measured):
-        for column, label in zip(
-            PSNRS, ("noisy", "ours", "ours, not trained here", "OIDN", "OIDN, prefiltered"), strict=True
-        ):
+        for column, label in zip(PSNRS, PSNR_LABELS, strict=True):
             if np.isfinite(measured[column]).any():
                 axes[1].plot(measured["frame"], measured[column], marker=".", label=label)
         axes[1].set(ylabel="PSNR dB against references")

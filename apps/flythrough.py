@@ -81,7 +81,7 @@ class FlythroughConfig:
     reprojection: bool = True
     """--no-reprojection makes every frame by itself."""
     reference_every: int = 0
-    """Render a reference for every so many frames and log PSNR against it; 0 for none."""
+    """Render a reference for every so many frames and for the last, and log PSNR against it; 0 for none."""
     clean_targets: bool = False
     """Train on references instead of noisy halves, to compare; needs --reference-every 1."""
     reference_spp: int = 256
@@ -201,7 +201,7 @@ class _Flight:
             notes, arrays = self.trainer.restore(self.folder / STATE)
             self.first, self.history = int(notes["next"]), history_from(notes["history"], arrays)
         folder = config.references or self.folder / "references"
-        self.references = References(folder, config.reference_every, self.source.reference)
+        self.references = References(folder, config.reference_every, self.source.reference, self.frames - 1)
         self.measurer = Measurer(self.references, self.untrained)
         self.log = Log(self.folder, COLUMNS, self.first)
 

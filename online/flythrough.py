@@ -74,7 +74,7 @@ def flythrough(
 
         with _timed(seconds, "combine"):
             color, error = return_residual(view.pair, *halves), standard_error(*halves)
-            used = 0.0
+            alone, used = color, 0.0
             if resting:
                 if request.reproject and history is not None:
                     color = settle(color, error, history.color, history.age, view.renders)
@@ -86,7 +86,7 @@ def flythrough(
 
         yield FlythroughRecord(
             index, request, view.pair, denoised, score, noisy_score, denoised_a, tuple(losses), trainer.steps,
-            view.renders, used, seconds, event, history,
+            view.renders, used, seconds, event, history, alone,
         )  # fmt: skip
 
 

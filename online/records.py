@@ -56,7 +56,8 @@ class FlythroughRecord:
     radiance. `losses` are those of this frame's training steps, `steps` the trainer's so far. `accumulated` counts the
     renders in `pair`. `reprojected` is the share of pixels that took part of the last result. `seconds` are by stage:
     render, score, train, denoise, combine. `event` is a sentence when something happened that a user should know.
-    `history` is what the next frame may take along.
+    `history` is what the next frame may take along. `alone` is `denoised.color` before it took part of the last result,
+    (H, W, 3).
     """
 
     index: int
@@ -73,3 +74,4 @@ class FlythroughRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     event: str | None = None
     history: History | None = None
+    alone: Image | None = None

@@ -53,11 +53,38 @@ def test_more_samples_bring_it_to_the_render_whatever_the_denoiser_says() -> Non
     assert errors[0] < noise[0] and errors[2] < 1.1 * noise[2]
 
 
-def test_equal_halves_and_denoised_halves_change_nothing() -> None:
-    truth, albedo = scene()
-    equal = Pair(Frame(truth, albedo, seed=1), Frame(truth, albedo, seed=2)) if False else pair(4)
-    result = return_residual(equal, equal.a.color, equal.b.color)  # residuals of zero
-    np.testing.assert_allclose(result, (equal.a.color + equal.b.color) / 2, rtol=1e-6)
+def test_residuals_of_zero_change_nothing() -> None:
+    halves = pair(4)
+    result = return_residual(halves, halves.a.color, halves.b.color)
+    np.testing.assert_allclose(result, (halves.a.color + halves.b.color) / 2, rtol=1e-6)
+
+
+def sky_pair(background: Image) -> Pair:
+    """A noisy wall left of a background without surface; halves of equal `background` (H, W, 3) where there is none."""
+    halves = pair(4)
+    for half in (halves.a, halves.b):
+        half.color[:, WIDTH // 2 :] = background[:, WIDTH // 2 :]
+        normal = np.zeros_like(half.color)
+        normal[:, : WIDTH // 2] = (0, 0, 1)
+        object.__setattr__(half, "normal", normal)
+    return halves
+
+
+def test_a_background_without_noise_is_what_the_render_shows() -> None:
+    background = np.full((HEIGHT, WIDTH, 3), np.float32(0.25))
+    halves = sky_pair(background)
+    result = return_residual(halves, *(np.full_like(background, 0.3) for _ in range(2)))
+    np.testing.assert_array_equal(result[:, WIDTH // 2 :], background[:, WIDTH // 2 :])
+    assert not np.array_equal(result[:, : WIDTH // 2], (halves.a.color + halves.b.color)[:, : WIDTH // 2] / 2)
+
+
+def test_fog_before_a_black_background_is_denoised_where_no_sample_met_it() -> None:
+    random = np.random.default_rng(3)
+    halves = sky_pair(np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    for half in (halves.a, halves.b):
+        half.color[:, WIDTH // 2 :] = (random.uniform(size=(HEIGHT, WIDTH // 2, 1)) < 0.1) * np.float32(1)
+    result = return_residual(halves, *(np.full((HEIGHT, WIDTH, 3), np.float32(0.1)) for _ in range(2)))
+    assert result[:, WIDTH // 2 + 8 :].min() > 0.01
 
 
 def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
