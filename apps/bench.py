@@ -2,6 +2,7 @@
 
     make bench BENCH="--scene staircase/scene.xml"
     python -m apps.bench --only render train
+    python -m apps.bench --only flight rest growth window      training while rendering, about ten minutes
 
 Each figure is the median over pairs of runs taken in turn (ours, peer, ours, peer, ...), so that a machine whose speed
 drifts slows both. Absolute seconds are printed for orientation only.
@@ -19,13 +20,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 import tyro
 from rich.table import Table
 
+from apps._bench_figure import Figure, in_turn
+from apps._bench_online import bench_flight, bench_growth, bench_rest
+from apps._bench_window import bench_window
 from apps._command import progress_console, run
 from apps._peers import OidnPeer
 from denoiser.crops import PairDataset
@@ -43,7 +47,8 @@ from renderer_bridge.mitsuba_render import render_color, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 
-Part = Literal["render", "train", "infer", "memory"]
+Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window"]
+PARTS = get_args(Part)
 
 RENDER_SIZE = (320, 180)
 FULL_HD, ULTRA_HD = (1920, 1080), (3840, 2160)
@@ -53,24 +58,14 @@ REFERENCE_SPP = 256
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """Measure speed and memory, as ratios against a peer in the same run."""
+    """Measure speed, memory and convergence, against a peer in the same run."""
 
     scene: Path = BUILTIN_SCENE
     """Scene to render; the README's figures are of staircase."""
-    only: tuple[Part, ...] = ("render", "train", "infer", "memory")
+    only: tuple[Part, ...] = PARTS
     """Which parts to measure."""
     repeats: int = 5
     """Pairs of runs per figure."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table: the measured value beside what we want, and the seconds behind it."""
-
-    name: str
-    value: str
-    wanted: str
-    detail: str
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,6 +81,10 @@ def bench(config: BenchConfig) -> None:
         "train": bench_train,
         "infer": bench_infer,
         "memory": bench_memory,
+        "flight": lambda config: bench_flight(config.scene, config.repeats),
+        "rest": lambda config: bench_rest(config.scene),
+        "growth": lambda config: bench_growth(config.scene),
+        "window": lambda config: bench_window(config.scene),
     }
     table = Table(
         "figure", "measured", "wanted", "seconds, medians", title=f"{config.scene}, {torch.get_num_threads()} threads"
@@ -95,19 +94,6 @@ def bench(config: BenchConfig) -> None:
             progress_console.print(f"{figure.name}: {figure.value} ({figure.detail})")
             table.add_row(figure.name, figure.value, figure.wanted, figure.detail)
     progress_console.print(table)
-
-
-def in_turn(ours: Callable[[], object], peer: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """(median of peer / ours pair by pair, median seconds of ours, of the peer), after one uncounted round."""
-    times = np.array([[_seconds(ours), _seconds(peer)] for _ in range(repeats + 1)])[1:]
-    ours_s, peer_s = np.median(times, axis=0)
-    return float(np.median(times[:, 1] / times[:, 0])), float(ours_s), float(peer_s)
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 # ---------------------------------------------------------------------------------------------------------------------

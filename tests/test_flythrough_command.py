@@ -74,6 +74,8 @@ def test_its_log_holds_every_frame_and_what_references_told(flown: Path) -> None
     assert np.isfinite(rows["psnr"]).tolist() == [True, False, False, False, True]
     assert np.all(rows["psnr"][[0, 4]] > rows["psnr_noisy"][[0, 4]])
     assert np.isfinite(rows["psnr_oidn"][[0, 4]]).all()
+    assert rows["psnr_alone"][0] == rows["psnr"][0] and rows["psnr_alone"][4] != rows["psnr"][4]
+    assert np.all(rows["flicker"][1:] < rows["flicker_alone"][1:])
     seconds = sum(rows[f"{stage}_s"] for stage in ("render", "score", "train", "denoise", "combine"))
     assert np.all(seconds > 0)
 

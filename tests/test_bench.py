@@ -1,0 +1,53 @@
+"""The benchmarks of training while rendering run to their end on the built-in scene, made small; no time is judged."""
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest
+
+from apps import _bench_online, _bench_window
+from apps._bench_figure import in_turn
+from online.trainer import OnlineConfig
+from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
+
+pytestmark = pytest.mark.slow
+
+
+def test_taking_turns_gives_the_ratio_of_peer_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0, 1, 1, 9, *(0, 2, 2, 8), *(0, 1, 1, 3)])  # the first round does not count
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert in_turn(lambda: None, lambda: None, 2) == (2.5, 1.5, 4.0)
+
+
+def test_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FLIGHT_SIZE", (48, 32)), ("FLIGHT_SPP", 1), ("FLIGHT_STEPS", 1), ("FLIGHT_FRAMES", 4)):
+        monkeypatch.setattr(_bench_online, name, value)
+    stages, turns = _bench_online.bench_flight(BUILTIN_SCENE, 1)
+    assert all(stage in stages.detail for stage in ("render", "score", "train", "denoise", "combine"))
+    assert turns.value.endswith("x")
+
+
+def test_rest_converges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a time: what is shown of a resting camera must not be worse than the noisy mean."""
+    settings = (("FLIGHT_SPP", 8), ("REST_SIDE", 48), ("REST_SPP", (16, 256)), ("REST_REFERENCE_SPP", 512))
+    for name, value in settings:
+        monkeypatch.setattr(_bench_online, name, value)
+    figures = list(_bench_online.bench_rest(BUILTIN_SCENE))
+    gains = [float(figure.value.split()[0]) for figure in figures]
+    assert gains[0] > 1 and gains[1] > -0.1
+
+
+def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = (("GROWTH_FRAMES", 6), ("GROWTH_WARM", 2), ("GROWTH_CONFIG", OnlineConfig(crop=32, batch=1)))
+    for name, value in settings:
+        monkeypatch.setattr(_bench_online, name, value)
+    (figure,) = _bench_online.bench_growth(BUILTIN_SCENE)
+    assert "MiB" in figure.value or "needs Linux" in figure.detail
+
+
+def test_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SECONDS", 4), ("FLY_S", 1), ("REST_S", 1)):
+        monkeypatch.setattr(_bench_window, name, value)
+    gap, first = _bench_window.bench_window(BUILTIN_SCENE)
+    assert "pictures" in gap.detail and first.value.endswith(" s")
