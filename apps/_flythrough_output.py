@@ -34,7 +34,8 @@ STAGES = ("render", "score", "train", "denoise", "combine")
 PSNRS = ("psnr_noisy", "psnr", "psnr_alone", "psnr_untrained", "psnr_oidn", "psnr_oidn_prefilter")
 PSNR_LABELS = ("noisy", "ours", "ours, each frame alone", "ours, not trained here", "OIDN", "OIDN, prefiltered")
 COLUMNS = (
-    "frame", "score", "standard_error", "noisy_score", "loss", "steps", "accumulated", "reprojected",
+    "frame", "score", "standard_error", "noisy_score", "relative_score", "noisy_relative_score",
+    "loss", "steps", "accumulated", "reprojected",
     *(f"{stage}_s" for stage in STAGES), *PSNRS, "true_mse", "flicker", "flicker_alone",
 )  # fmt: skip
 HISTORY_LAYERS = ("position", "normal", "depth")
@@ -54,6 +55,8 @@ def row(record: FlythroughRecord, measured: Mapping[str, float]) -> list[float |
         "score": record.score.mse,
         "standard_error": record.score.standard_error,
         "noisy_score": record.noisy_score.mse,
+        "relative_score": record.relative[0],
+        "noisy_relative_score": record.relative[1],
         "loss": float(np.mean(record.losses)) if record.losses else None,
         "steps": record.steps,
         "accumulated": record.accumulated,

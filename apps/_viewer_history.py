@@ -16,7 +16,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class History:
-    """Frame numbers with the scores of denoised and noisy and the mean loss; NaN where there is none."""
+    """Frame numbers with the relative scores of denoised and noisy and the mean loss; NaN where there is none."""
 
     def __init__(self) -> None:
         self._rows: deque[tuple[float, float, float, float]] = deque(maxlen=CAPACITY)
@@ -24,7 +24,7 @@ class History:
     def add(self, record: FlythroughRecord) -> None:
         """Take a record in."""
         loss = float(np.mean(record.losses)) if record.losses else float("nan")
-        self._rows.append((record.index, record.score.mse, record.noisy_score.mse, loss))
+        self._rows.append((record.index, *record.relative, loss))
 
     def clear(self) -> None:
         """Begin anew."""
@@ -33,8 +33,8 @@ class History:
     def curves(self) -> dict[str, Curve]:
         """By name ("denoised", "noisy", "loss") frame numbers and positive values, at most `POINTS`.
 
-        Beyond that each point is the mean of as many frames. Values <= 0, which an unbiased score may have, are NaN:
-        they are gaps on a logarithmic axis.
+        Beyond that each point is the mean of as many frames. Values <= 0, which an estimate from pairs may have, are
+        NaN: they are gaps on a logarithmic axis.
         """
         if not self._rows:
             empty = np.empty(0)

@@ -40,8 +40,8 @@ class Plots(QWidget):
             layout.addWidget(styled_label(title, "faint"))
             layout.addWidget(plot)
         score.setToolTip(
-            "Squared error estimated without bias from the noisy pair, before training on it;\n"
-            "in linear radiance. Gaps are estimates that came out negative."
+            "Squared error over squared brightness, of one half, estimated from the noisy pair before training on it:\n"
+            "0.01 is a tenth of the brightness. Gaps are estimates that came out negative."
         )
         loss.setToolTip("The paper's relative loss on the training crops, mean of each frame's steps.")
         self._pending = QTimer(self, interval=INTERVAL_MS, singleShot=True)
@@ -102,7 +102,7 @@ def round_logarithms(low: float, high: float) -> list[float]:
 def _score_title() -> str:
     ours, noisy = (f'<span style="color:{color}">{name}</span>' for color, name in
                    ((PLOT_OURS, "denoised"), (PLOT_NOISY, "noisy")))  # fmt: skip
-    return f"Estimated squared error: {ours}, {noisy}"
+    return f"Estimated relative error², {ours}, {noisy}"
 
 
 def _plot() -> pyqtgraph.PlotWidget:

@@ -58,7 +58,8 @@ def flythrough(
             denoised_a = denoise_frame(trainer.model, view.pair.a).color
             score = pair_mse(denoised_a, fresh.b.color, fresh.a.color)
             noisy_score = pair_mse(fresh.a.color, fresh.b.color, fresh.a.color)
-            event = trainer.observe(*relative_errors(denoised_a, fresh.a.color, fresh.b.color))
+            relative = relative_errors(denoised_a, fresh.a.color, fresh.b.color)
+            event = trainer.observe(*relative)
 
         losses: list[float] = []
         with _timed(seconds, "train"):
@@ -85,7 +86,7 @@ def flythrough(
             denoised = Denoised(color, error)
 
         yield FlythroughRecord(
-            index, request, view.pair, denoised, score, noisy_score, denoised_a, tuple(losses), trainer.steps,
+            index, request, view.pair, denoised, score, noisy_score, relative, denoised_a, tuple(losses), trainer.steps,
             view.renders, used, seconds, event, history, alone,
         )  # fmt: skip
 

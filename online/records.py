@@ -53,11 +53,11 @@ class FlythroughRecord:
     `pair` is what was denoised: the render, or at rest the accumulated one, with `pair.a.spp` samples per pixel in each
     half. `denoised` is the picture and its estimated standard error. `scored` is f(A), (H, W, 3), as it was *before*
     training on this frame, `score` its unbiased squared error, and `noisy_score` that of A itself, both in linear
-    radiance. `losses` are those of this frame's training steps, `steps` the trainer's so far. `accumulated` counts the
-    renders in `pair`. `reprojected` is the share of pixels that took part of the last result. `seconds` are by stage:
-    render, score, train, denoise, combine. `event` is a sentence when something happened that a user should know.
-    `history` is what the next frame may take along. `alone` is `denoised.color` before it took part of the last result,
-    (H, W, 3).
+    radiance; `relative` are both over squared brightness, in which a lamp counts no more than a wall (`online.watch`).
+    `losses` are those of this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in
+    `pair`. `reprojected` is the share of pixels that took part of the last result. `seconds` are by stage: render,
+    score, train, denoise, combine. `event` is a sentence when something happened that a user should know. `history` is
+    what the next frame may take along. `alone` is `denoised.color` before it took part of the last result, (H, W, 3).
     """
 
     index: int
@@ -66,6 +66,7 @@ class FlythroughRecord:
     denoised: Denoised
     score: PairScore
     noisy_score: PairScore
+    relative: tuple[float, float]
     scored: Image
     losses: tuple[float, ...] = ()
     steps: int = 0

@@ -29,7 +29,7 @@ def record(
     denoised = Denoised(picture, np.asarray(picture * np.float32(0.1)))
     scores = PairScore(score, 0.01), PairScore(0.4, 0.01)
     return FlythroughRecord(
-        index, FrameRequest(camera), pair, denoised, *scores, truth, losses, seconds={"render": 0.5}
+        index, FrameRequest(camera), pair, denoised, *scores, (score, 0.4), truth, losses, seconds={"render": 0.5}
     )
 
 
