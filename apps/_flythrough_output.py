@@ -112,9 +112,13 @@ def even(picture: Picture) -> Picture:
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
+def _read_log(folder: Path) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    return np.atleast_1d(np.genfromtxt(folder / "log.csv", delimiter=",", names=True))
+
+
 def plot_log(folder: Path) -> None:
     """log.png: squared error from the pairs of denoised and noisy frames, and PSNR where references were."""
-    log = np.atleast_1d(np.genfromtxt(folder / "log.csv", delimiter=",", names=True))
+    log = _read_log(folder)
     measured = log[np.isfinite(log["psnr"])]
     figure = Figure(figsize=(8, 4.5 if not len(measured) else 8), layout="constrained")
     axes = figure.subplots(2 if len(measured) else 1, 1, sharex=True, squeeze=False)[:, 0]
@@ -131,6 +135,31 @@ def plot_log(folder: Path) -> None:
         axes[1].legend()
     axes[-1].set_xlabel("frame")
     save_figure(figure, folder / "log.png")
+
+
+def summary(folder: Path) -> list[str]:
+    """What log.csv says of the whole flight, in sentences: mean PSNR and flicker, and whether the score was true."""
+    log = _read_log(folder)
+    measured = log[np.isfinite(log["psnr"])]
+    lines = []
+    if len(measured):
+        means = [
+            f"{label} {measured[column].mean():.2f}"
+            for column, label in zip(PSNRS, PSNR_LABELS, strict=True)
+            if np.isfinite(measured[column]).all()
+        ]
+        lines.append(f"mean PSNR of {len(measured)} frames in dB: {', '.join(means)}")
+    if np.isfinite(log["flicker_alone"]).any():
+        flicker = [float(np.nanmean(log[column])) for column in ("flicker", "flicker_alone")]
+        lines.append(f"flicker: {flicker[0]:.4f}, each frame alone {flicker[1]:.4f}")
+    if len(measured) > 2:
+        off = measured["score"] - measured["true_mse"]
+        error = off.std(ddof=1) / np.sqrt(len(off))
+        lines.append(
+            f"score from pairs minus true squared error: {off.mean():.2g} +- {error:.2g}, "
+            f"{abs(off.mean()) / error:.1f} standard errors; mean true error {measured['true_mse'].mean():.2g}"
+        )
+    return lines
 
 
 # ---------------------------------------------------------------------------------------------------------------------

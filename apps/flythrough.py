@@ -30,6 +30,7 @@ from apps._flythrough_output import (
     history_notes,
     plot_log,
     row,
+    summary,
     write_pictures,
     write_video,
 )
@@ -128,6 +129,8 @@ def fly(config: FlythroughConfig) -> None:
             flight.close()
     flight.finish()
     print(f"{config.output}: {flight.frames} frames, {flight.trainer.steps} training steps", file=sys.stderr)
+    for line in summary(config.output):
+        print(line, file=sys.stderr)
 
 
 def _check(config: FlythroughConfig) -> None:

@@ -12,7 +12,7 @@ from fake_renderer import FakeRenderer, camera_at
 from safetensors.torch import load_file
 
 from apps import flythrough
-from apps._flythrough_output import even
+from apps._flythrough_output import even, summary
 from denoiser.model import load_model
 from online.replay import PairFolderRenderer
 from renderer_bridge import read_frame
@@ -76,6 +76,9 @@ def test_its_log_holds_every_frame_and_what_references_told(flown: Path) -> None
     assert np.isfinite(rows["psnr_oidn"][[0, 4]]).all()
     assert rows["psnr_alone"][0] == rows["psnr"][0] and rows["psnr_alone"][4] != rows["psnr"][4]
     assert np.all(rows["flicker"][1:] < rows["flicker_alone"][1:])
+    psnrs, flicker = summary(flown)
+    assert f"ours {rows['psnr'][[0, 4]].mean():.2f}, ours, each frame alone" in psnrs and "2 frames" in psnrs
+    assert f"{rows['flicker'][1:].mean():.4f}" in flicker
     seconds = sum(rows[f"{stage}_s"] for stage in ("render", "score", "train", "denoise", "combine"))
     assert np.all(seconds > 0)
 
