@@ -40,6 +40,7 @@ from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest, Renderer
 from online.replay import PairFolderRenderer
 from online.trainer import OnlineConfig, OnlineTrainer
+from renderer_bridge.atomic import sole_writer
 from renderer_bridge.camera_path import load_camera_path
 from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Camera, Image, Pair
@@ -114,7 +115,12 @@ def main(argv: list[str] | None = None) -> int:
 def fly(config: FlythroughConfig) -> None:
     """Check the options, open scene or folder, and show the progress of `flythrough`."""
     _check(config)
-    flight = _Flight(config)
+    source = _open_folder(config) if config.scene.is_dir() else _open_scene(config)
+    with sole_writer(config.output):
+        _fly(_Flight(config, source))
+
+
+def _fly(flight: _Flight) -> None:
     with _progress_bar() as progress:
         task = progress.add_task("flying", total=flight.frames, completed=flight.first, score="")
         try:
@@ -128,8 +134,8 @@ def fly(config: FlythroughConfig) -> None:
         finally:
             flight.close()
     flight.finish()
-    print(f"{config.output}: {flight.frames} frames, {flight.trainer.steps} training steps", file=sys.stderr)
-    for line in summary(config.output):
+    print(f"{flight.folder}: {flight.frames} frames, {flight.trainer.steps} training steps", file=sys.stderr)
+    for line in summary(flight.folder):
         print(line, file=sys.stderr)
 
 
@@ -192,9 +198,8 @@ def _open_folder(config: FlythroughConfig) -> _Source:
 class _Flight:
     """A flight on its way; `first` is the frame it begins or goes on with."""
 
-    def __init__(self, config: FlythroughConfig) -> None:
-        self.config, self.folder = config, config.output
-        self.source = _open_folder(config) if config.scene.is_dir() else _open_scene(config)
+    def __init__(self, config: FlythroughConfig, source: _Source) -> None:
+        self.config, self.folder, self.source = config, config.output, source
         self.frames = self.source.frames
         open_run(self.folder, _settings(config), FREE, begun=self.folder / STATE)
         self.trainer = OnlineTrainer(_online(config))

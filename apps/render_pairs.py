@@ -18,6 +18,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps._command import defines, progress_console, run
+from renderer_bridge.atomic import sole_writer
 from renderer_bridge.errors import UsageError
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_scene import load_scene
@@ -75,7 +76,7 @@ def render(config: RenderPairsConfig) -> None:
     set_variant(config.variant)
     scene = load_scene(config.scene, defines=defines(config.define), width=config.width, height=config.height)
     records = []
-    with _progress_bar() as progress:
+    with sole_writer(config.output), _progress_bar() as progress:
         task = progress.add_task("rendering", total=None, speed="")
         try:
             for record in render_pairs(scene, request, config.output):

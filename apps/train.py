@@ -33,6 +33,7 @@ from denoiser.checkpoint import MODEL
 from denoiser.pair_cache import build_cache, find_views
 from denoiser.train import TrainRecord, train
 from denoiser.train_config import TrainConfig
+from renderer_bridge.atomic import sole_writer
 
 SHOWN_STEPS = 100
 """Loss and speed are shown as means over so many steps: one step's loss is as noisy as its targets."""
@@ -60,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(command: Command) -> None:
     """Fill the cache, then train; only the first of several processes speaks."""
     first = os.environ.get("RANK", "0") == "0"
-    with _stop_signals() as stop, _progress(visible=first) as progress:
+    with contextlib.ExitStack() as stack:
+        if first:
+            stack.enter_context(sole_writer(command.output))
+        stop, progress = stack.enter_context(_stop_signals()), stack.enter_context(_progress(visible=first))
         if first:
             _fill_cache(command, progress, stop)
         last = _follow(command, progress, stop, first)

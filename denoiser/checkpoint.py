@@ -172,12 +172,19 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 class Log:
-    """`log.csv`: opened for appending after dropping what lies past `step`, also a row cut off by a kill."""
+    """`log.csv`: opened for appending after dropping what lies past `step`, also a row cut off by a kill.
+
+    Rows of an older version, of other columns, keep what the new columns have.
+    """
 
     def __init__(self, run_dir: Path, columns: tuple[str, ...], step: int) -> None:
         path = run_dir / LOG
-        old = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[1:] if path.exists() else []
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        header, *old = text.splitlines(keepends=True) or [""]
+        before = header.strip().split(",")
         kept = [row for row in old if row.endswith("\n") and _row_step(row) <= step]
+        if before != list(columns):
+            kept = [_rearranged(row, before, columns) for row in kept]
         write_text(path, ",".join(columns) + "\n" + "".join(kept))
         try:
             self._file = path.open("a", encoding="utf-8", buffering=1)
@@ -196,3 +203,8 @@ class Log:
 def _row_step(row: str) -> float:
     first = row.split(",", 1)[0]
     return int(first) if first.isdecimal() else math.inf
+
+
+def _rearranged(row: str, before: list[str], columns: tuple[str, ...]) -> str:
+    values = dict(zip(before, row.strip().split(","), strict=False))
+    return ",".join(values.get(column, "") for column in columns) + "\n"

@@ -1,4 +1,4 @@
-"""Files that are complete or absent: written beside their place, flushed, then renamed."""
+"""Files that are complete or absent: written beside their place, flushed, then renamed; folders of one writer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from renderer_bridge.errors import OutputError
+
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -46,6 +50,38 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process: two that resume from one state would both write over it.
+
+    The folder is made when missing, and removed again when nothing was written; a file `.lock` stays in it. Raises
+    `OutputError` when another process holds it, or when it cannot be written.
+    """
+    if folder.is_file():
+        raise OutputError(f"{folder}: is a file; a folder is needed here")
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise OutputError(
+            f"{folder}: another process is writing there; let it end, or give another output folder"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(
+            f"{folder}: cannot be written ({reason}); a folder with space and permission is needed"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        if made and [each.name for each in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
+            folder.rmdir()
 
 
 def _umask() -> int:

@@ -1,11 +1,13 @@
 """Files are complete or absent."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from renderer_bridge.atomic import atomic_path, write_text
+from renderer_bridge.atomic import atomic_path, sole_writer, write_text
 from renderer_bridge.errors import OutputError
 
 
@@ -59,3 +61,30 @@ def test_the_file_is_as_readable_as_any_new_file(tmp_path: Path) -> None:
     write_text(tmp_path / "atomic", "")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "atomic")}
     assert len(modes) == 1
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    code = (
+        "import pathlib, sys; from renderer_bridge.atomic import sole_writer\n"
+        "with sole_writer(pathlib.Path(sys.argv[1])): pass"
+    )
+    other = [sys.executable, "-c", code, str(folder)]
+    with sole_writer(folder):
+        (folder / "log.csv").touch()
+        refused = subprocess.run(other, capture_output=True, text=True, check=False)
+        assert refused.returncode != 0 and "another process is writing there" in refused.stderr
+    assert subprocess.run(other, check=False).returncode == 0
+    assert sorted(each.name for each in folder.iterdir()) == [".lock", "log.csv"]
+
+
+def test_a_folder_in_which_nothing_was_written_does_not_stay(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="bad scene"), sole_writer(tmp_path / "run"):
+        raise ValueError("bad scene")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"run: cannot be written \("), sole_writer(tmp_path / "file" / "run"):
+        pass

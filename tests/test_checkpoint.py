@@ -139,3 +139,11 @@ def test_the_log_drops_rows_past_the_checkpoint_and_torn_ones(tmp_path: Path) ->
     log.write(4, 1.0, 0.5)
     log.close()
     assert (tmp_path / LOG).read_text() == "step,loss,score\n1,0.333333,\n2,0.666667,\n3,1,\n4,1,0.5\n"
+
+
+def test_rows_of_an_older_version_keep_their_columns(tmp_path: Path) -> None:
+    (tmp_path / LOG).write_text("step,loss,gone\n1,0.5,7\n2,0.25,8\n")
+    log = Log(tmp_path, ("step", "score", "loss"), 2)
+    log.write(3, 1.0, 0.125)
+    log.close()
+    assert (tmp_path / LOG).read_text() == "step,score,loss\n1,,0.5\n2,,0.25\n3,1,0.125\n"

@@ -177,7 +177,7 @@ def test_bad_choices(render: Run, scene: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written(render: Run, scene: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert_refused(render(scene, "-o", tmp_path / "file"), 1, f"{tmp_path}/file/pairs.json: cannot be written")
+    assert_refused(render(scene, "-o", tmp_path / "file"), 1, f"{tmp_path}/file: is a file; a folder is needed")
     assert_refused(render(scene, "-o", tmp_path / "file" / "pairs"), 1, "cannot be written", "Not a directory")
 
 
