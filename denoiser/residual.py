@@ -13,6 +13,8 @@ Global Illumination Filtering", HPG 2010, guided by albedo, normal and the denoi
 
 from __future__ import annotations
 
+from types import EllipsisType
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -158,16 +160,34 @@ def _guide(pair: Pair, rows: slice, mean: Tensor) -> Tensor:
 def _smooth(image: Tensor, guide: Tensor, step: int) -> Tensor:
     """Weighted mean of 3x3 neighbours `step` pixels apart; a neighbour across an edge of `guide` counts little."""
     height, width = image.shape[2:]
-    padded_image, padded_guide = (F.pad(each, (step,) * 4, mode="replicate") for each in (image, guide))
-    total, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
-    for row, vertical in enumerate((1.0, 2.0, 1.0)):
-        for column, horizontal in enumerate((1.0, 2.0, 1.0)):
-            window = (..., slice(row * step, row * step + height), slice(column * step, column * step + width))
-            distance = (padded_guide[window] - guide).square_().sum(dim=1, keepdim=True)
-            weight = distance.div_(-EDGE).exp_().mul_(vertical * horizontal)
-            total.addcmul_(padded_image[window], weight)
-            weights += weight
-    return total.div_(weights)
+    image, guide = (F.pad(each, (step,) * 4, mode="replicate") for each in (image, guide))
+    size = image.shape[2], image.shape[3]
+    total = image * CENTER_WEIGHT
+    weights = torch.full_like(image[:, :1], CENTER_WEIGHT)
+    for down, right, weight in NEIGHBOURS:  # two pixels are as far from one as from the other
+        here, there = _shifted(size, down * step, right * step)
+        closeness = (guide[there] - guide[here]).square_().sum(dim=1, keepdim=True).div_(-EDGE).exp_().mul_(weight)
+        for one, other in ((here, there), (there, here)):
+            total[one].addcmul_(image[other], closeness)
+            weights[one].add_(closeness)
+    inner = (..., slice(step, step + height), slice(step, step + width))
+    return total[inner].div_(weights[inner])
+
+
+CENTER_WEIGHT = 4.0
+NEIGHBOURS = ((0, 1, 2.0), (1, 0, 2.0), (1, 1, 1.0), (1, -1, 1.0))
+"""Steps down and right with the kernel's weight, one of each two opposite ones: the B3 spline's 3x3 (1, 2, 1)."""
+
+
+def _shifted(size: tuple[int, int], down: int, right: int) -> tuple[_Window, _Window]:
+    """Windows of the pixels with a neighbour `down` (>= 0) rows and `right` columns on, and of those neighbours."""
+    height, width = size
+    rows = slice(0, height - down), slice(down, height)
+    columns = slice(max(-right, 0), width - max(right, 0)), slice(max(right, 0), width - max(-right, 0))
+    return (..., rows[0], columns[0]), (..., rows[1], columns[1])
+
+
+_Window = tuple[EllipsisType, slice, slice]
 
 
 def _pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
