@@ -31,14 +31,16 @@ Mask = NDArray[np.bool_]
 class ReprojectionConfig:
     """How the last result takes part in the new one.
 
-    The defaults were measured on 24 frames of flights of 250 through classroom and living-room-2, 240x135, 4 + 4 spp,
-    shipped weights: they leave 24 and 23 % of the flicker (`temporal_error`) and raise PSNR by 0.66 and 0.74 dB. With
-    24 + 24 spp: 27 and 26 %, 0.36 and 0.26 dB.
+    The constants were measured on 24 frames of flights of 250 through classroom and living-room-2, 240x135, 4 + 4 spp,
+    weights not trained there, and `max_age`, where weights that are counts most, on 40 frames of each at 320x180, with
+    weights trained on those flights: 41 and 42 % of the flicker (`temporal_error`) is left, and PSNR rises by 0.28 and
+    0.29 dB.
     """
 
-    max_age: float = 4.0
-    """Frames that history counts for at most. 2 leaves 33 and 32 % of the flicker, +0.63 and +0.77 dB; 8 leaves 20 and
-    18 %, +0.64 and +0.64 dB: whatever moves over a surface lags, and each reading blurs a little."""
+    max_age: float = 2.0
+    """Frames that history counts for at most: whatever moves over a surface lags, and each reading blurs a little. 1
+    leaves 52 and 53 % of the flicker, +0.29 and +0.44 dB; 4 leaves 34 and 36 %, +0.21 and +0.01 dB. Weights that were
+    not trained there err more: +0.63 and +0.77 dB with 2, +0.66 and +0.74 dB with 4."""
     box_deviations: float = 1.5
     """Half the box to which history is clipped, in standard deviations of the neighbourhood. 1: 4 % more flicker; 2:
     2 % less, but light that has changed stays longer."""
