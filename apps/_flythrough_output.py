@@ -117,13 +117,14 @@ def _read_log(folder: Path) -> np.ndarray[tuple[int], np.dtype[np.void]]:
 
 
 def plot_log(folder: Path) -> None:
-    """log.png: squared error from the pairs of denoised and noisy frames, and PSNR where references were."""
+    """log.png: relative squared error, told by the pairs, of denoised and noisy frames; PSNR where references were."""
     log = _read_log(folder)
     measured = log[np.isfinite(log["psnr"])]
     figure = Figure(figsize=(8, 4.5 if not len(measured) else 8), layout="constrained")
     axes = figure.subplots(2 if len(measured) else 1, 1, sharex=True, squeeze=False)[:, 0]
-    axes[0].set(ylabel=f"squared error from pairs alone, mean of {PLOT_FRAMES} frames", yscale="log")
-    for column, color, label in (("noisy_score", "0.6", "one noisy half"), ("score", "C0", "it denoised")):
+    axes[0].set(ylabel=f"relative squared error, from pairs alone\nmean of {PLOT_FRAMES} frames", yscale="log")
+    halves = (("noisy_relative_score", "0.6", "one noisy half"), ("relative_score", "C0", "it denoised"))
+    for column, color, label in halves:
         mean = ndimage.uniform_filter1d(log[column], PLOT_FRAMES, mode="nearest")  # one frame's score may be negative
         axes[0].plot(log["frame"], np.where(mean > 0, mean, np.nan), color=color, label=label)
     axes[0].legend()
