@@ -199,7 +199,7 @@ def test_age_counts_frames_up_to_its_limit_and_starts_anew_where_nothing_was() -
 def test_blending_at_rest_is_the_mean_of_the_frames() -> None:
     frame = TRUTH(camera_at(0.0, 0.0, SIZE))
     pictures = list(np.random.default_rng(0).exponential(1.0, (4, *frame.color.shape)).astype(np.float32))
-    config, history = ReprojectionConfig(box_deviations=1e3), None  # no clipping
+    config, history = ReprojectionConfig(max_age=4.0, box_deviations=1e3), None  # no clipping
     for picture in pictures:
         result, history, _ = blend(picture, frame, history, config=config)
     assert np.allclose(result, np.mean(pictures, axis=0), atol=1e-5)  # float32
