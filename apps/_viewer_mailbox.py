@@ -40,6 +40,12 @@ class Mailbox:
         """Whether requests are held back."""
         return self._paused
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a request lies there that nobody has taken yet."""
+        with self._changed:
+            return not self._taken
+
     def put(self, request: FrameRequest) -> None:
         """Replace whatever lies in the slot; a cut that nobody has taken yet is not lost."""
         with self._changed:

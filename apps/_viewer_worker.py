@@ -104,7 +104,13 @@ class ViewerWorker(QThread):
         if self._scene is None or self._trainer is None:
             self._do(self._commands.get())
             return
-        records = flythrough(self._scene.renderer, self._requests(), self._trainer, first=self._frames)
+        records = flythrough(
+            self._scene.renderer,
+            self._requests(),
+            self._trainer,
+            first=self._frames,
+            outdated=lambda: self.mailbox.waiting or self.mailbox.closed,
+        )
         with contextlib.closing(records):
             for record in records:
                 self._frames = record.index + 1

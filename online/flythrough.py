@@ -7,7 +7,7 @@ shown.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -36,13 +36,15 @@ def flythrough(
     seed: int = 0,
     first: int = 0,
     history: History | None = None,
+    outdated: Callable[[], bool] = lambda: False,
 ) -> Generator[FlythroughRecord, None, None]:
     """Render, score, learn from, and denoise one frame per request; requests are taken one at a time, when due.
 
     All noise is a function of (`seed`, frame), where frames count from `first`; a flight that was interrupted goes on
     with the restored trainer, the next `first` and the last record's history. An unchanged camera is at rest: its
-    samples accumulate, and the picture goes to the render itself. To stop is to cease iterating. Raises what
-    `renderer.render` raises.
+    samples accumulate, and the picture goes to the render itself. When `outdated` then says, after rendering, that the
+    camera has moved on, nobody waits for that frame any more: it is neither learned from nor yielded. To stop is to
+    cease iterating. Raises what `renderer.render` raises.
     """
     view: Accumulated | None = None
     for index, request in enumerate(requests, first):
@@ -52,6 +54,9 @@ def flythrough(
             fresh = renderer.render(request.camera, request.spp, pair_seeds(seed, index))
             resting = view is not None and view.shows(request.camera) and not request.cut
             view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
+
+        if resting and outdated():
+            continue
 
         # Score before learning: this B is still unseen, and so the estimate unbiased.
         with _timed(seconds, "score"):

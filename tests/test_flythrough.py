@@ -81,6 +81,16 @@ def test_motion_ends_the_accumulation_and_a_cut_drops_history() -> None:
     assert cut[1].reprojected == 0.0
 
 
+def test_a_resting_frame_that_nobody_waits_for_is_left_out() -> None:
+    cameras = [*path(2), path(2)[1], path(2)[1], *path(3)[2:]]
+    requests = (FrameRequest(camera, 2, 1) for camera in cameras)
+    answers = iter([False, True])  # asked at rest alone
+    trainer = OnlineTrainer(CONFIG)
+    records = list(flythrough(RENDERER, requests, trainer, outdated=lambda: next(answers)))
+    assert [record.index for record in records] == [0, 1, 2, 4]
+    assert [record.accumulated for record in records] == [1, 1, 2, 1] and trainer.steps == 4
+
+
 def test_without_training_nothing_changes_and_nothing_is_lost() -> None:
     records = fly(path(3), steps=0)
     assert all(record.steps == 0 and record.losses == () for record in records)

@@ -30,7 +30,9 @@ def test_the_newest_wins() -> None:
     for spp in (1, 2, 3):
         mailbox.put(request(spp))
     requests = iter(mailbox)
+    assert mailbox.waiting
     assert next(requests).spp == 3
+    assert not mailbox.waiting
     mailbox.put(request(4))
     assert next(requests).spp == 4
 
