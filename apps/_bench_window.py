@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from apps._bench_figure import Figure
+from renderer_bridge.frame import Camera
 
 if TYPE_CHECKING:
+    from apps._viewer_frames import DrawnFrame
     from apps._viewer_window import ViewerWindow
 
 SECONDS = 60
@@ -43,7 +47,7 @@ def bench_window(scene_path: Path) -> Iterator[Figure]:
         store = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         window = ViewerWindow(mitsuba_opener(), OnlineConfig(), Settings(store))
         use = _Use(window)
-        window.pictures.made.connect(lambda _: use.pictures.append(time.perf_counter()))
+        window.pictures.made.connect(use.see)
         timer = QTimer(window, interval=TICK_MS)
         timer.setTimerType(Qt.TimerType.PreciseTimer)
         timer.timeout.connect(lambda: application.quit() if use.tick() else None)
@@ -65,6 +69,8 @@ class _Use:
     ticks: list[float] = field(default_factory=list)
     pictures: list[float] = field(default_factory=list)
     held: frozenset[str] = frozenset()
+    pressed: tuple[float, Camera] | None = None
+    waits: list[float] = field(default_factory=list)
     shown: float = field(default_factory=time.perf_counter)
 
     def tick(self) -> bool:
@@ -78,9 +84,20 @@ class _Use:
         if since % (FLY_S + REST_S) < FLY_S:
             held = frozenset({"right" if since // (FLY_S + REST_S) % 2 else "left"})
         if held != self.held:
+            camera = self.window.pilot.camera
+            self.pressed = (now, camera) if held and camera is not None else None
             self.held = held
             self.window.pilot.steer(held)
         return since > SECONDS
+
+    def see(self, frame: DrawnFrame) -> None:
+        """Note the time of a picture, and how long it took since a key was pressed if it is the first that moves."""
+        self.pictures.append(time.perf_counter())
+        if self.pressed is not None:
+            since, camera = self.pressed
+            if not np.array_equal(frame.shown.record.request.camera.to_world, camera.to_world):
+                self.waits.append(self.pictures[-1] - since)
+                self.pressed = None
 
     def figures(self) -> Iterator[Figure]:
         """What the times tell."""
@@ -92,6 +109,10 @@ class _Use:
         yield Figure(
             f"window in use, longest gap between ticks in {SECONDS} s", f"{using:.0f} ms", "at most 50 ms",
             f"{len(self.pictures)} pictures, {len(self.ticks)} ticks; before the first picture {opening:.0f} ms",
+        )  # fmt: skip
+        yield Figure(
+            "from a key to the first picture that moves, longest", f"{max(self.waits, default=float('nan')):.1f} s", "-",
+            ", ".join(f"{wait:.1f}" for wait in self.waits),
         )  # fmt: skip
         seconds = first - self.shown
         yield Figure(

@@ -49,5 +49,5 @@ def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_window(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("SECONDS", 4), ("FLY_S", 1), ("REST_S", 1)):
         monkeypatch.setattr(_bench_window, name, value)
-    gap, first = _bench_window.bench_window(BUILTIN_SCENE)
-    assert "pictures" in gap.detail and first.value.endswith(" s")
+    gap, wait, first = _bench_window.bench_window(BUILTIN_SCENE)
+    assert "pictures" in gap.detail and wait.value.endswith(" s") and first.value.endswith(" s")
