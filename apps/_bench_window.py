@@ -110,8 +110,9 @@ class _Use:
             f"window in use, longest gap between ticks in {SECONDS} s", f"{using:.0f} ms", "at most 50 ms",
             f"{len(self.pictures)} pictures, {len(self.ticks)} ticks; before the first picture {opening:.0f} ms",
         )  # fmt: skip
+        longest = max(self.waits, default=float("nan"))
         yield Figure(
-            "from a key to the first picture that moves, longest", f"{max(self.waits, default=float('nan')):.1f} s", "-",
+            "from a key to the first picture that moves, longest", f"{longest:.1f} s", "-",
             ", ".join(f"{wait:.1f}" for wait in self.waits),
         )  # fmt: skip
         seconds = first - self.shown
