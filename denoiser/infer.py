@@ -17,6 +17,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
+from denoiser.limit import limit_radiance
 from denoiser.model import Model
 from denoiser.precision import Precision, uses_bf16
 from denoiser.residual import return_residual
@@ -128,9 +129,10 @@ def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Image], ti
     stack = {name: _padded_window(layers[name], tile.seen) for name in model.layers}
     batch = {name: to_nchw(window, parameter.device) for name, window in stack.items()}
     output: Tensor = network(network_input(batch, model.layers).to(parameter.dtype))
+    output = limit_radiance(output.float(), batch["color"])
     top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
     height, width = tile.kept[1] - tile.kept[0], tile.kept[3] - tile.kept[2]
-    return to_image(output[..., top : top + height, left : left + width].clamp(min=0))
+    return to_image(output[..., top : top + height, left : left + width])
 
 
 def _padded_window(layer: Image, window: tuple[int, int, int, int]) -> Image:
