@@ -20,7 +20,7 @@ from online.accumulate import Accumulated, settle
 from online.records import FlythroughRecord, FrameRequest, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
-from online.watch import relative_errors
+from online.watch import better_elsewhere, relative_errors, runaway
 from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.seeds import pair_seeds
 
@@ -76,7 +76,7 @@ def flythrough(
                 event = accident or event
 
         with _timed(seconds, "denoise"):
-            halves = denoise_halves(trainer.model, view.pair) if trainer.trusted else _smoothed(view.pair)
+            halves = _tamed(view.pair, denoise_halves(trainer.model, view.pair), trainer.trusted)
 
         with _timed(seconds, "combine"):
             color, error = return_residual(view.pair, *halves), standard_error(*halves)
@@ -103,8 +103,25 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - start
 
 
+def _tamed(pair: Pair, denoised: tuple[Image, Image], trusted: bool) -> tuple[Image, Image]:
+    """The denoised halves, with the blurred noisy ones in their place where the network ran away.
+
+    That is everywhere while it is not trusted, unless it is worse than its input because of a few places alone.
+    """
+    halves = ((denoised[0], pair.a.color, pair.b.color), (denoised[1], pair.b.color, pair.a.color))
+    away = runaway(*halves[0]) | runaway(*halves[1])
+    if not trusted and not (away.any() and all(better_elsewhere(*half, away) for half in halves)):
+        return _smoothed(pair)
+    if not away.any():
+        return denoised
+    a, b = (
+        np.where(away[..., None], smooth, picture) for smooth, picture in zip(_smoothed(pair), denoised, strict=True)
+    )
+    return a, b
+
+
 def _smoothed(pair: Pair) -> tuple[Image, Image]:
-    """Both halves blurred: what is shown, with the residual returned, while the network is worse than its input."""
+    """Both noisy halves blurred: what is shown, with the residual returned, where the network is not trusted."""
     a, b = (
         np.asarray(ndimage.gaussian_filter(half.color, (DISTRUST_BLUR, DISTRUST_BLUR, 0)), dtype=np.float32)
         for half in (pair.a, pair.b)

@@ -11,10 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from denoiser.paper import LOSS_EPSILON
 from renderer_bridge.frame import Image
+
+Mask = NDArray[np.bool_]
+"""One truth value per pixel, (H, W)."""
 
 PATIENCE = 12
 """Frames in a row that may be worse than their input before the weights go back."""
@@ -24,6 +28,12 @@ GOOD_WITHIN = 1.25
 
 FORGET = 1.02
 """The best ratio grows by this factor a frame: views differ, and an easy one must not set the mark for ever."""
+
+CELL = 16
+"""Side, in pixels, of the cells in which a picture is checked for having run away."""
+
+RUNAWAY = 2.0
+"""Squared distances from the other half, over those of the noisy half itself: a good picture has half of them."""
 
 SMOOTHING = 3.0
 """Pixels, standard deviation, over which brightness is smoothed."""
@@ -64,9 +74,39 @@ class Watch:
         self.was_good, self.trusted = bool(state["was_good"]), bool(state["trusted"])
 
 
+def runaway(denoised: Image, own: Image, other: Image) -> Mask:
+    """Where a denoised half (H, W, 3) has run away from what both noisy halves show, (H, W), in cells of `CELL` pixels.
+
+    `denoised` was made of `own`. A cell counts when its squared distance from the other half is more than twice that of
+    `own`, and by more than the picture's own brightness.
+    """
+    far, noise = (_cell_means(distance) for distance in _distances(denoised, own, other))
+    cells = ndimage.binary_dilation(far > RUNAWAY * noise + 1)
+    height, width = denoised.shape[:2]
+    return np.asarray(cells.repeat(CELL, axis=0).repeat(CELL, axis=1)[:height, :width])
+
+
+def better_elsewhere(denoised: Image, own: Image, other: Image, away: Mask) -> bool:
+    """Whether the denoised half is nearer to the other half than `own` is, in what is left of the picture."""
+    far, noise = (distance[~away] for distance in _distances(denoised, own, other))
+    return bool(far.size and far.mean() < noise.mean())
+
+
+def _distances(denoised: Image, own: Image, other: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Squared distances of `denoised` and `own` from the other half, over squared brightness, (H, W)."""
+    brightness = ndimage.gaussian_filter((own + other).mean(axis=2) / 2, SMOOTHING)
+    weight = 1 / np.square(brightness + LOSS_EPSILON)
+    return weight * np.square(denoised - other).mean(axis=2), weight * np.square(own - other).mean(axis=2)
+
+
+def _cell_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = (-(-extent // CELL) * CELL for extent in values.shape)
+    padded = np.pad(values, ((0, height - values.shape[0]), (0, width - values.shape[1])), mode="edge")
+    return np.asarray(padded.reshape(height // CELL, CELL, width // CELL, CELL).mean(axis=(1, 3)))
+
+
 def relative_errors(denoised_a: Image, a: Image, b: Image) -> tuple[float, float]:
     """Relative squared error of f(A) and of A, both estimated from the pair; all (H, W, 3) linear radiance."""
-    brightness = ndimage.gaussian_filter((a + b).mean(axis=2) / 2, SMOOTHING)
-    weight = 1 / np.square(brightness + LOSS_EPSILON)
-    variance = float((weight * np.square(a - b).mean(axis=2)).mean()) / 2
-    return float((weight * np.square(denoised_a - b).mean(axis=2)).mean()) - variance, variance
+    far, noise = _distances(denoised_a, a, b)
+    variance = float(noise.mean()) / 2
+    return float(far.mean()) - variance, variance

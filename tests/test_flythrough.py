@@ -12,7 +12,7 @@ from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera
+from renderer_bridge.frame import Camera, Image, Pair
 
 SIZE = (64, 48)
 CONFIG = OnlineConfig(init="", batch=2, crop=32, learning_rate=2e-3)
@@ -79,6 +79,20 @@ def test_motion_ends_the_accumulation_and_a_cut_drops_history() -> None:
     requests = [FrameRequest(path(1)[0], 2, 0), FrameRequest(path(2)[1], 2, 0, cut=True)]
     cut = list(flythrough(RENDERER, requests, OnlineTrainer(CONFIG)))
     assert cut[1].reprojected == 0.0
+
+
+def test_where_the_network_runs_away_the_picture_is_the_blurred_render(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wild(model: object, pair: Pair) -> tuple[Image, Image]:
+        halves = [RENDERER.truth(path(1)[0]).color.copy() for _ in range(2)]
+        halves[1][:16, :16] = 500.0  # of B alone, after a good score of A
+        return halves[0], halves[1]
+
+    monkeypatch.setattr("online.flythrough.denoise_halves", wild)
+    monkeypatch.setattr(OnlineTrainer, "trusted", True)
+    (record,) = fly(path(1), steps=0)
+    truth = RENDERER.truth(path(1)[0]).color
+    assert record.denoised.color[:16, :16].max() < 2 * truth.max()
+    assert psnr(record.denoised.color[:, 40:], truth[:, 40:]) > 40
 
 
 def test_a_resting_frame_that_nobody_waits_for_is_left_out() -> None:

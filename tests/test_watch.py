@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_renderer import FakeRenderer, camera_at
 
-from online.watch import PATIENCE, Watch, relative_errors
+from online.watch import CELL, PATIENCE, Watch, better_elsewhere, relative_errors, runaway
 
 
 def test_a_network_from_scratch_is_never_lost_before_it_was_good() -> None:
@@ -49,3 +49,18 @@ def test_relative_errors_are_those_of_the_truth() -> None:
     score, noisy = relative_errors(truth * np.float32(1.1), pair.a.color, pair.b.color)
     # Brightness is that of the smoothed gray picture, so colors weigh a little otherwise: 25 %.
     assert noisy == pytest.approx(1 / 8, rel=0.25) and score == pytest.approx(0.01, rel=0.5)
+
+
+def test_where_a_denoised_half_runs_away_is_found_and_nothing_else() -> None:
+    renderer = FakeRenderer()
+    camera = camera_at(resolution=(90, 70))
+    pair, truth = renderer.render(camera, 1, (1, 2)), renderer.truth(camera).color
+    pair.b.color[60, 80] = 1e4  # a firefly is no proof
+    assert not runaway(truth, pair.a.color, pair.b.color).any()
+    wild = truth.copy()
+    wild[20:30, 20:30] = 50.0
+    away = runaway(wild, pair.a.color, pair.b.color)
+    assert away.shape == (70, 90) and away[20:30, 20:30].all() and not away[:, 5 * CELL :].any()
+    assert better_elsewhere(wild, pair.a.color, pair.b.color, away)
+    assert not better_elsewhere(truth * 0 + 50, pair.a.color, pair.b.color, away)
+    assert not better_elsewhere(wild, pair.a.color, pair.b.color, np.ones_like(away))
