@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from apps._bench_figure import Figure, in_turn
 from apps._flythrough_output import noisy_mean
 from denoiser.metrics import psnr_corrected, reference_noise
 from online.flythrough import flythrough
-from online.records import FlythroughRecord, FrameRequest
+from online.records import FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
 from renderer_bridge.frame import Camera, Image
 from renderer_bridge.mitsuba_render import render_color
@@ -50,7 +51,9 @@ def bench_flight(scene_path: Path, repeats: int) -> Iterator[Figure]:
     scene = _scene(scene_path, FLIGHT_SIZE)
     renderer, trainer = MitsubaRenderer(scene), OnlineTrainer()
     requests = (FrameRequest(camera, FLIGHT_SPP, FLIGHT_STEPS) for camera in drifting(scene.camera()))
-    rows = [record.seconds for record in _first(flythrough(renderer, requests, trainer), FLIGHT_FRAMES)][WARM_UP:]
+    rows = [record.seconds for record in itertools.islice(flythrough(renderer, requests, trainer), FLIGHT_FRAMES)][
+        WARM_UP:
+    ]
     stages = {name: float(np.median([row[name] for row in rows])) for name in rows[0]}
     name = f"frame of {FLIGHT_SIZE[0]}x{FLIGHT_SIZE[1]}, {FLIGHT_SPP} + {FLIGHT_SPP} spp, {FLIGHT_STEPS} steps"
     detail = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in stages.items())
@@ -122,7 +125,7 @@ def _reference(scene: MitsubaScene, camera: Camera, half: int) -> Image:
 
 
 def bench_growth(scene_path: Path) -> Iterator[Figure]:
-    """Memory of this process over 1000 frames; Linux only, for other systems tell the peak alone."""
+    """Memory of this process over 1000 frames; elsewhere than on Linux it is not measured, and says so."""
     if sys.platform != "linux":
         yield Figure("memory over 1000 frames", "not measured", "no growth", "needs Linux")
         return
@@ -130,7 +133,7 @@ def bench_growth(scene_path: Path) -> Iterator[Figure]:
     requests = (FrameRequest(camera, 2, 1) for camera in drifting(scene.camera()))
     trainer = OnlineTrainer(GROWTH_CONFIG)
     resident = {}
-    for record in _first(flythrough(MitsubaRenderer(scene), requests, trainer), GROWTH_FRAMES):
+    for record in itertools.islice(flythrough(MitsubaRenderer(scene), requests, trainer), GROWTH_FRAMES):
         if (record.index + 1) % GROWTH_WARM == 0 or record.index + 1 in (1, GROWTH_FRAMES):
             resident[record.index + 1] = _resident_bytes() / MIB
     growth = resident[GROWTH_FRAMES] - resident[GROWTH_WARM]
@@ -142,7 +145,7 @@ def bench_growth(scene_path: Path) -> Iterator[Figure]:
 
 def _resident_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -151,7 +154,3 @@ def _resident_bytes() -> int:
 def _scene(path: Path, size: tuple[int, int] | None) -> MitsubaScene:
     set_variant()
     return load_scene(path) if size is None else load_scene(path, width=size[0], height=size[1])
-
-
-def _first(records: Iterator[FlythroughRecord], count: int) -> Iterator[FlythroughRecord]:
-    return itertools.islice(records, count)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apps._bench_figure import Figure
+from apps.viewer import need_qt
+from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Camera
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def bench_window(scene_path: Path) -> Iterator[Figure]:
     """A minute of the viewer, flying and at rest, training all the while; without a screen Qt draws off screen."""
     if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    need_qt()
     from PySide6.QtCore import QSettings, Qt, QTimer
     from PySide6.QtWidgets import QApplication
 
@@ -48,6 +51,7 @@ def bench_window(scene_path: Path) -> Iterator[Figure]:
         window = ViewerWindow(mitsuba_opener(), OnlineConfig(), Settings(store))
         use = _Use(window)
         window.pictures.made.connect(use.see)
+        window.worker.failed.connect(use.failures.append)
         timer = QTimer(window, interval=TICK_MS)
         timer.setTimerType(Qt.TimerType.PreciseTimer)
         timer.timeout.connect(lambda: application.quit() if use.tick() else None)
@@ -58,6 +62,8 @@ def bench_window(scene_path: Path) -> Iterator[Figure]:
         timer.stop()
         window.close()
         window.finish(CLOSING_MS)
+    if use.failures:
+        raise SceneError(use.failures[0])
     yield from use.figures()
 
 
@@ -71,12 +77,15 @@ class _Use:
     held: frozenset[str] = frozenset()
     pressed: tuple[float, Camera] | None = None
     waits: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     shown: float = field(default_factory=time.perf_counter)
 
     def tick(self) -> bool:
         """Note the time, press and let go of keys; whether it has been long enough."""
         now = time.perf_counter()
         self.ticks.append(now)
+        if self.failures:
+            return True
         if not self.pictures:
             return False
         since = now - self.pictures[0]

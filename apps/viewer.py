@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 def view(config: ViewerConfig) -> int:
     """Check the options, open the window, and stay until it is closed."""
     _check(config)
-    _need("PySide6.QtWidgets", "pyqtgraph")
+    need_qt()
     application, window = _open(config)
     signal.signal(signal.SIGINT, lambda *_: window.close())
     code = int(application.exec())
@@ -108,8 +108,9 @@ def _check(config: ViewerConfig) -> None:
     defines(config.define)
 
 
-def _need(*modules: str) -> None:
-    for name in modules:
+def need_qt() -> None:
+    """Raise `MissingPackageError` when what the window is made of cannot be imported."""
+    for name in ("PySide6.QtWidgets", "pyqtgraph"):
         try:
             importlib.import_module(name)
         except ImportError as error:

@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from denoiser.paper import LOSS_EPSILON
+from online.reprojection import Mask
 from renderer_bridge.frame import Image
-
-Mask = NDArray[np.bool_]
-"""One truth value per pixel, (H, W)."""
 
 PATIENCE = 12
 """Frames in a row that may be worse than their input before the weights go back."""
