@@ -51,9 +51,8 @@ def bench_flight(scene_path: Path, repeats: int) -> Iterator[Figure]:
     scene = _scene(scene_path, FLIGHT_SIZE)
     renderer, trainer = MitsubaRenderer(scene), OnlineTrainer()
     requests = (FrameRequest(camera, FLIGHT_SPP, FLIGHT_STEPS) for camera in drifting(scene.camera()))
-    rows = [record.seconds for record in itertools.islice(flythrough(renderer, requests, trainer), FLIGHT_FRAMES)][
-        WARM_UP:
-    ]
+    records = itertools.islice(flythrough(renderer, requests, trainer), WARM_UP, FLIGHT_FRAMES)
+    rows = [record.seconds for record in records]
     stages = {name: float(np.median([row[name] for row in rows])) for name in rows[0]}
     name = f"frame of {FLIGHT_SIZE[0]}x{FLIGHT_SIZE[1]}, {FLIGHT_SPP} + {FLIGHT_SPP} spp, {FLIGHT_STEPS} steps"
     detail = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in stages.items())
