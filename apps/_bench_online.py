@@ -11,10 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from apps._bench_figure import Figure, in_turn
 from apps._flythrough_output import noisy_mean
+from denoiser.devices import pair_on
 from denoiser.metrics import psnr_corrected, reference_noise
+from denoiser.transforms import to_nchw
 from online.flythrough import flythrough
 from online.records import FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
@@ -26,6 +29,7 @@ from renderer_bridge.mitsuba_variant import set_variant
 
 FLIGHT_SIZE, FLIGHT_SPP, FLIGHT_STEPS = (320, 180), 4, 8
 FLIGHT_FRAMES, WARM_UP = 14, 3
+HANDED_SIZE = (1920, 1080)
 REST_SIDE, REST_SPP = 128, (8, 64, 512, 2048)  # pixels of the longer side; samples of both halves
 REST_REFERENCE_SPP, REFERENCE_RENDERS = 4096, 4  # of each of two halves, in so many renders
 GROWTH_SIZE, GROWTH_FRAMES, GROWTH_WARM = (64, 48), 1000, 150
@@ -64,7 +68,7 @@ def bench_flight(scene_path: Path, repeats: int) -> Iterator[Figure]:
 
     def render() -> object:
         seed = next(seeds)
-        return renderer.render(next(cameras), FLIGHT_SPP, (seed, seed + 1))
+        return pair_on(renderer.render(next(cameras), FLIGHT_SPP, (seed, seed + 1)), trainer.device)
 
     def one_after_the_other() -> None:
         render()
@@ -82,6 +86,33 @@ def bench_flight(scene_path: Path, repeats: int) -> Iterator[Figure]:
         "rendering and training one after the other, speed over both at once", f"{ratio:.2f}x", "at least 1x",
         f"{ours:.3f} against {peer:.3f}",
     )  # fmt: skip
+    yield _handing_over(replace(scene.camera(), resolution=HANDED_SIZE), renderer, trainer.device, repeats)
+
+
+def _handing_over(camera: Camera, renderer: MitsubaRenderer, device: torch.device, repeats: int) -> Figure:
+    """The layers of a pair given to torch as they are, as a flythrough does, and as copies that the host made."""
+    pair = renderer.render(camera, 1, (0, 1))
+    layers = [*pair.a.layers().values(), pair.b.color]
+
+    def as_they_are() -> None:
+        for layer in layers:
+            to_nchw(layer, device)
+        _wait(device)
+
+    def through_the_host() -> None:
+        for layer in layers:
+            to_nchw(np.array(layer), device)
+        _wait(device)
+
+    ratio, ours, peer = in_turn(as_they_are, through_the_host, repeats)
+    width, height = camera.resolution
+    name = f"pair of {width}x{height} from Mitsuba to torch, speed over a copy through the host"
+    return Figure(name, f"{ratio:.0f}x", "at least 1x", f"{ours:.5f} against {peer:.5f}")
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

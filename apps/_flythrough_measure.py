@@ -94,8 +94,7 @@ class Measurer:
         if self._last is not None:
             last = self._last
             found["flicker"] = temporal_error(record.denoised.color, record.pair.a, last.denoised.color, last.pair.a)
-            if record.alone is not None and last.alone is not None:
-                found["flicker_alone"] = temporal_error(record.alone, record.pair.a, last.alone, last.pair.a)
+            found["flicker_alone"] = temporal_error(record.alone, record.pair.a, last.alone, last.pair.a)
         self._last = record
         reference = self._references.of(record.request.camera, record.index)
         return found if reference is None else found | self._against(reference, record)
@@ -106,9 +105,7 @@ class Measurer:
         def psnr(picture: Image) -> float:
             return psnr_corrected(picture, reference.color, reference.mse)
 
-        found = {"psnr_noisy": psnr(noisy), "psnr": psnr(record.denoised.color)}
-        if record.alone is not None:
-            found["psnr_alone"] = psnr(record.alone)
+        found = {"psnr_noisy": psnr(noisy), "psnr": psnr(record.denoised.color), "psnr_alone": psnr(record.alone)}
         error = float(np.square(record.scored.astype(np.float64) - reference.color).mean())
         found["true_mse"] = error - reference.linear_mse
         if self._untrained is not None:

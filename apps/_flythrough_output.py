@@ -23,6 +23,7 @@ from scipy import ndimage
 
 from apps._pictures import Picture, side_by_side, to_display, write_png
 from apps._train_plots import save_figure
+from denoiser.devices import to_host
 from online.records import FlythroughRecord
 from online.reprojection import History
 from renderer_bridge.atomic import atomic_path
@@ -179,9 +180,8 @@ def history_arrays(history: History | None) -> dict[str, Image]:
     """Its pictures."""
     if history is None:
         return {}
-    return {"color": history.color, "age": history.age} | {
-        name: getattr(history.frame, name) for name in HISTORY_LAYERS
-    }
+    layers = {name: to_host(getattr(history.frame, name)) for name in HISTORY_LAYERS}
+    return {"color": to_host(history.color), "age": to_host(history.age[..., None])[..., 0]} | layers
 
 
 def history_from(notes: Mapping[str, Any], arrays: Mapping[str, Image]) -> History | None:

@@ -114,6 +114,7 @@ class ViewerWorker(QThread):
         with contextlib.closing(records):
             for record in records:
                 self._frames = record.index + 1
+                record.fetch()
                 self.record.emit(record)
 
     def _requests(self) -> Iterator[FrameRequest]:

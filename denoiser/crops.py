@@ -106,7 +106,7 @@ class PairDataset:
 def _open_with_exposure(path: Path) -> tuple[NDArray[np.void], float]:
     """A view's array (2, H, W), and the exposure of its half A."""
     pixels = open_array(path)
-    return pixels, exposure(pixels[0]["color"])
+    return pixels, float(exposure(pixels[0]["color"]))
 
 
 def draw_crop(

@@ -12,19 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from denoiser.devices import compute_device, to_host
+from denoiser.filters import box_mean
 from denoiser.limit import limit_radiance
 from denoiser.model import Model
 from denoiser.precision import Precision, uses_bf16
 from denoiser.residual import return_residual
-from denoiser.transforms import exposure, network_input, to_image, to_nchw
+from denoiser.transforms import exposure, network_input, to_hwc, to_nchw
 from denoiser.unet import ALIGNMENT
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Denoised, Frame, Image, Pair
+from renderer_bridge.frame import Denoised, Frame, Pair, Pixels
 
 TILE_PIXELS = 2_800_000
 """Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four, and under 3 GiB, pairs too."""
@@ -54,7 +55,7 @@ def denoise_frame(
     the frame lacks a layer the model takes.
     """
     with prepared(model, precision) as network:
-        return Denoised(color=_denoise(network, model, frame, tile_pixels))
+        return Denoised(color=to_host(_denoise(network, model, frame, tile_pixels)))
 
 
 def denoise_pair(
@@ -73,33 +74,36 @@ def denoise_pair(
     blur that both halves share.
     """
     a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
-    color = return_residual(pair, a, b) if residual else np.asarray((a + b) / 2, dtype=np.float32)
-    return Denoised(color=color, error=standard_error(a, b))
+    color = return_residual(pair, a, b) if residual else (a + b) / 2
+    return Denoised(color=to_host(color), error=to_host(standard_error(a, b)))
 
 
 def denoise_halves(
     model: Model, pair: Pair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
-) -> tuple[Image, Image]:
-    """f(A) and f(B), linear radiance (H, W, 3) >= 0."""
+) -> tuple[Tensor, Tensor]:
+    """f(A) and f(B), linear radiance (H, W, 3) >= 0, on the device that computed them."""
     with prepared(model, precision) as network:
         return _denoise(network, model, pair.a, tile_pixels), _denoise(network, model, pair.b, tile_pixels)
 
 
-def standard_error(a: Image, b: Image) -> Image:
+def denoise_half(model: Model, frame: Frame) -> Tensor:
+    """f(A) alone, as `denoise_halves` gives it."""
+    with prepared(model) as network:
+        return _denoise(network, model, frame, TILE_PIXELS)
+
+
+def standard_error(a: Pixels, b: Pixels) -> Tensor:
     """Root mean square of half the difference of `a` and `b`, (H, W, 3), over a square of `ERROR_WINDOW`."""
-    mean = ((a - b) / 2) ** 2
-    weights = np.full(ERROR_WINDOW, 1 / ERROR_WINDOW)
-    for axis in (0, 1):  # no running sum, as of uniform_filter, whose rounding near a firefly leaves negative squares
-        mean = ndimage.correlate1d(mean, weights, axis=axis, mode="nearest")
-    return np.asarray(np.sqrt(mean), dtype=np.float32)
+    squares = ((to_nchw(a) - to_nchw(b)) / 2).square_()
+    return to_hwc(box_mean(squares, ERROR_WINDOW).sqrt_())
 
 
 @contextmanager
 def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]:
     """The model's network on the fastest device, in the precision asked for, without gradients."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = compute_device()
     dtype = torch.bfloat16 if uses_bf16(precision, device) else torch.float32
-    with torch.inference_mode():
+    with torch.no_grad():
         yield copy.deepcopy(model.network).to(device=device, dtype=dtype)
 
 
@@ -107,42 +111,39 @@ def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]
 # Tiles
 
 
-def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -> Image:
+def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -> Tensor:
+    """The frame denoised, (H, W, 3), on the network's device."""
     layers = frame.layers()
     missing = [name for name in model.layers if name not in layers]
     if missing:
         raise DatasetError(
             f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.layers)}"
         )
-    height, width = frame.size
-    factor = np.float32(exposure(frame.color))
-    if factor != 1:
-        layers["color"] = layers["color"] * factor
-    result = np.empty((height, width, 3), dtype=np.float32)
-    for tile in tiles(height, width, tile_pixels):
-        result[slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, layers, tile)
-    return result if factor == 1 else result / factor
+    device = next(network.parameters()).device
+    stack = {name: to_nchw(layers[name], device) for name in model.layers}
+    factor = exposure(to_hwc(stack["color"]))
+    stack["color"] = stack["color"] * factor
+    result = torch.empty_like(stack["color"])
+    for tile in tiles(*frame.size, tile_pixels):
+        result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, stack, tile)
+    return to_hwc(result.div_(factor))
 
 
-def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Image], tile: Tile) -> Image:
-    parameter = next(network.parameters())
-    stack = {name: _padded_window(layers[name], tile.seen) for name in model.layers}
-    batch = {name: to_nchw(window, parameter.device) for name, window in stack.items()}
-    output: Tensor = network(network_input(batch, model.layers).to(parameter.dtype))
+def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], tile: Tile) -> Tensor:
+    batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
+    output: Tensor = network(network_input(batch, model.layers).to(next(network.parameters()).dtype))
     output = limit_radiance(output.float(), batch["color"])
     top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
     height, width = tile.kept[1] - tile.kept[0], tile.kept[3] - tile.kept[2]
-    return to_image(output[..., top : top + height, left : left + width])
+    return output[..., top : top + height, left : left + width]
 
 
-def _padded_window(layer: Image, window: tuple[int, int, int, int]) -> Image:
+def _padded_window(layer: Tensor, window: tuple[int, int, int, int]) -> Tensor:
     """Cut (top, bottom, left, right); what lies beyond the picture repeats its last row and column."""
     top, bottom, left, right = window
-    cut = layer[top : min(bottom, layer.shape[0]), left : min(right, layer.shape[1])]
-    missing = (bottom - top - cut.shape[0], right - left - cut.shape[1])
-    if not any(missing):
-        return cut
-    return np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    cut = layer[..., top : min(bottom, layer.shape[2]), left : min(right, layer.shape[3])]
+    missing = (bottom - top - cut.shape[2], right - left - cut.shape[3])
+    return F.pad(cut, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else cut
 
 
 Cut = tuple[int, int, int, int]

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from denoiser.filters import largest
+
 NEAR = 5
 """Side, in pixels, of the square whose brightest sample limits."""
 
@@ -37,18 +39,7 @@ def limit_radiance(output: Tensor, color: Tensor) -> Tensor:
     cells = F.avg_pool2d(brightest, CELL, ceil_mode=True, count_include_pad=False)
     cells = F.avg_pool2d(F.pad(cells, (1, 1, 1, 1), mode="replicate"), 3, 1)
     wide = F.interpolate(cells, scale_factor=CELL, mode="bilinear", align_corners=False)[..., :height, :width]
-    allowed = torch.maximum(_largest_near(brightest), wide * MEANS)
+    allowed = torch.maximum(largest(brightest, NEAR), wide * MEANS)
     output = output.clamp(0, BRIGHTEST)
     reached = output.amax(dim=1, keepdim=True).clamp_(min=torch.finfo(output.dtype).tiny)
     return output.mul_((allowed / reached).clamp_(max=1))
-
-
-def _largest_near(values: Tensor) -> Tensor:
-    """Largest of (1, 1, H, W) in a square of `NEAR`; an eighth of the time max_pool2d takes on a CPU."""
-    radius = NEAR // 2
-    for dimension, padding in ((2, (0, 0, radius, radius)), (3, (radius, radius, 0, 0))):
-        padded, length = F.pad(values, padding, mode="replicate"), values.shape[dimension]
-        values = padded.narrow(dimension, 0, length)
-        for shift in range(1, NEAR):
-            values = torch.maximum(values, padded.narrow(dimension, shift, length))
-    return values

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from denoiser.devices import compute_device
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -29,9 +31,10 @@ class Processes:
 def join_processes() -> Iterator[Processes]:
     """Meet the other processes of `torchrun` (nccl with GPUs, gloo without), or be the only one; part at the end."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    gpu = torch.cuda.is_available()
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+    device = compute_device()
+    gpu = device.type == "cuda"
+    if gpu:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if count > 1:
         if gpu:
             torch.cuda.set_device(device)

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from types import EllipsisType
 
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from denoiser.filters import gaussian, largest
 from denoiser.paper import LOSS_EPSILON
-from denoiser.transforms import to_image, to_nchw, tone_map
-from renderer_bridge.frame import Image, Pair
+from denoiser.transforms import to_hwc, to_nchw, tone_map
+from renderer_bridge.frame import Pair, Pixels
 
 LEVELS = 6
 """Bands; the last is the mean over about 64 pixels."""
@@ -62,47 +61,59 @@ MARGIN = 2 ** (LEVELS - 1)
 samples begin too."""
 
 
-def return_residual(pair: Pair, denoised_a: Image, denoised_b: Image) -> Image:
-    """Mean of the denoised halves plus the error they share, linear radiance (H, W, 3) >= 0.
+def return_residual(pair: Pair, denoised_a: Pixels, denoised_b: Pixels) -> Tensor:
+    """Mean of the denoised halves plus the error they share, linear radiance (H, W, 3) >= 0, where `denoised_a` lies.
 
     `denoised_a` is f(A), `denoised_b` f(B), of the same network. Layers that a frame lacks do not guide. Large pictures
     are worked on in strips, which changes nothing but the memory it takes.
     """
     height, width = pair.a.size
     strips = _strips(height, width)
-    bands = _Bands(pair, denoised_a, denoised_b, keep=height * width <= KEEP_PIXELS)
-    powers = [torch.empty(2, -(-height // 2**level), -(-width // 2**level)) for level in range(LEVELS)]
+    halves = _Halves(pair, to_nchw(denoised_a), to_nchw(denoised_b))
+    bands = _Bands(halves, keep=height * width <= KEEP_PIXELS)
+    powers = [halves.fa.new_empty(2, -(-height // 2**level), -(-width // 2**level)) for level in range(LEVELS)]
     for strip in strips:
         for level, (band_a, band_b) in enumerate(bands.of(strip)[0]):
             rows = slice(strip.start // 2**level, -(-strip.stop // 2**level))
             powers[level][:, rows] = _pooled_powers(band_a, band_b, 2**level)
     filters = [_filter(power) for power in powers]
-    result = np.empty(pair.a.color.shape, np.float32)
+    result = torch.empty_like(halves.fa)
     for strip in strips:
         parts, mean, brightness = bands.of(strip)
         returned = torch.zeros_like(mean)
         for level, (band_a, band_b) in enumerate(parts):
             gain, rms = _grown(filters[level], 2**level, strip, width).chunk(2, dim=1)
             returned += gain * _agreed(band_a, band_b, rms)
-        result[strip] = to_image((mean + returned * brightness).clamp_(min=0))
-    return _with_sky(pair, result)
+        result[..., strip, :] = (mean + returned * brightness).clamp_(min=0)
+    return to_hwc(_with_sky(halves, result))
 
 
-def _with_sky(pair: Pair, color: Image) -> Image:
+class _Halves:
+    """Both halves as tensors (1, 3, H, W), all on the device of the denoised ones; `guides` are albedo and normal."""
+
+    def __init__(self, pair: Pair, denoised_a: Tensor, denoised_b: Tensor) -> None:
+        device = denoised_a.device
+        self.fa, self.fb = denoised_a, denoised_b.to(device)
+        self.a, self.b = (to_nchw(half.color, device) for half in (pair.a, pair.b))
+        self.guides: dict[str, tuple[Tensor, Tensor]] = {}
+        for name in ("albedo", "normal"):
+            layers = [getattr(half, name) for half in (pair.a, pair.b)]
+            if all(layer is not None for layer in layers):
+                self.guides[name] = to_nchw(layers[0], device), to_nchw(layers[1], device)
+
+
+def _with_sky(halves: _Halves, color: Tensor) -> Tensor:
     """`color` where there is a surface, and what the pair shows where there is none: light that is seen directly.
 
     Only noise between the halves lets it differ there. A black background has none, and stays black.
     """
-    if pair.a.normal is None or pair.b.normal is None:
+    if "normal" not in halves.guides:
         return color
-    sky = ~(pair.a.normal.any(axis=2) | pair.b.normal.any(axis=2))
-    if not sky.any():
-        return color
-    noise = np.abs(pair.a.color - pair.b.color).max(axis=2) * (SKY_ERRORS / 2)
-    limit = ndimage.maximum_filter(np.where(sky, noise, 0), SKY_WINDOW)[sky][:, None]
-    mean = (pair.a.color[sky] + pair.b.color[sky]) / 2
-    color[sky] = mean + np.clip(color[sky] - mean, -limit, limit)
-    return color
+    sky = ~torch.cat(halves.guides["normal"], dim=1).any(dim=1, keepdim=True)
+    noise = (halves.a - halves.b).abs_().amax(dim=1, keepdim=True) * (SKY_ERRORS / 2)
+    limit = largest(torch.where(sky, noise, 0), SKY_WINDOW)
+    mean = (halves.a + halves.b) / 2
+    return torch.where(sky, mean + torch.clamp(color - mean, -limit, limit), color)
 
 
 def _strips(height: int, width: int) -> list[slice]:
@@ -114,8 +125,8 @@ def _strips(height: int, width: int) -> list[slice]:
 class _Bands:
     """The bands of strips, made when asked for, and with `keep` only once."""
 
-    def __init__(self, pair: Pair, denoised_a: Image, denoised_b: Image, keep: bool) -> None:
-        self._pair, self._denoised, self._keep = pair, (denoised_a, denoised_b), keep
+    def __init__(self, halves: _Halves, keep: bool) -> None:
+        self._halves, self._keep = halves, keep
         self._kept: dict[int, _StripBands] = {}
 
     def of(self, strip: slice) -> _StripBands:
@@ -130,10 +141,11 @@ class _Bands:
     def _make(self, strip: slice) -> _StripBands:
         seen = slice(max(strip.start - MARGIN, 0), strip.stop + MARGIN)
         kept = (..., slice(strip.start - seen.start, strip.stop - seen.start), slice(None))
-        a, b, fa, fb = (to_nchw(image[seen]) for image in (self._pair.a.color, self._pair.b.color, *self._denoised))
+        halves = self._halves
+        a, b, fa, fb = (image[..., seen, :] for image in (halves.a, halves.b, halves.fa, halves.fb))
         mean = (fa + fb) / 2
         brightness = mean.mean(dim=1, keepdim=True) + LOSS_EPSILON  # relative: a lamp must not drown a wall
-        guide = _guide(self._pair, seen, mean)
+        guide = _guide(halves, seen, mean)
         residuals = torch.cat([a - fa, b - fb], dim=1) / brightness  # (1, 6, H, W)
         bands = []
         for level in range(LEVELS):
@@ -147,13 +159,13 @@ class _Bands:
 _StripBands = tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]
 
 
-def _guide(pair: Pair, rows: slice, mean: Tensor) -> Tensor:
+def _guide(halves: _Halves, rows: slice, mean: Tensor) -> Tensor:
     """What edges are made of: tone-mapped color, and the means of both halves' albedo and normal (1, 3-9, H, W)."""
     layers = [tone_map(mean)]
     for name, weight in (("albedo", 1.0), ("normal", NORMAL_WEIGHT)):
-        halves = [getattr(half, name) for half in (pair.a, pair.b)]
-        if all(half is not None for half in halves):
-            layers.append((to_nchw(halves[0][rows]) + to_nchw(halves[1][rows])) * (weight / 2))
+        if name in halves.guides:
+            a, b = halves.guides[name]
+            layers.append((a[..., rows, :] + b[..., rows, :]) * (weight / 2))
     return torch.cat(layers, dim=1)
 
 
@@ -205,7 +217,8 @@ def _filter(powers: Tensor) -> Tensor:
 
 def _averaged_filter(powers: Tensor, deviation: float, doubt: float) -> Tensor:
     """The same from powers averaged over one neighbourhood."""
-    signal, squares, noise = (_blurred(each, deviation) for each in (powers[0], powers[0].square(), powers[1]))
+    stack = torch.stack([powers[0], powers[0].square(), powers[1]])
+    signal, squares, noise = gaussian(stack[None], deviation)[0]
     samples = 4 * torch.pi * deviation**2  # of equal weight, that a Gaussian mean is worth
     standard_error = ((squares - signal.square()).clamp_(min=0) / samples).sqrt_()
     total = signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny
@@ -217,19 +230,6 @@ def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> Tensor:
     """Mean of a band of both halves, each limited by what the other and the shared error's RMS allow."""
     limit_a, limit_b = ((other.abs() + rms).mul_(AGREEMENT) for other in (band_b, band_a))
     return (torch.clamp(band_a, -limit_a, limit_a) + torch.clamp(band_b, -limit_b, limit_b)) / 2
-
-
-def _blurred(power: Tensor, deviation: float) -> Tensor:
-    """Gaussian mean of (h, w) with that standard deviation; the border repeats."""
-    radius = int(3 * deviation)
-    weights = torch.exp(torch.arange(-radius, radius + 1).square() / (-2 * deviation**2))
-    for _ in range(2):  # down the columns, then, turned, down the rows
-        padded = F.pad(power[None, None], (0, 0, radius, radius), mode="replicate")[0, 0]
-        total = torch.zeros_like(power)
-        for offset, weight in enumerate(weights / weights.sum()):
-            total.add_(padded[offset : offset + power.shape[0]], alpha=float(weight))
-        power = total.T
-    return power
 
 
 def _grown(maps: Tensor, step: int, strip: slice, width: int) -> Tensor:

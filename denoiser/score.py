@@ -14,9 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from renderer_bridge.frame import Image
+from denoiser import devices
+from denoiser.transforms import to_nchw
+from renderer_bridge.frame import Pixels
 
 BLOCK = 16
 """Side of the squares whose means count as independent for the standard error: a denoiser's errors are alike nearby."""
@@ -30,15 +34,16 @@ class PairScore:
     standard_error: float
 
 
-def pair_mse(denoised_a: Image, b: Image, a: Image) -> PairScore:
-    """Unbiased mean squared error of `denoised_a` = f(A) from both noisy halves; all (H, W, 3) linear radiance.
+def pair_mse(denoised_a: Pixels, b: Pixels, a: Pixels) -> PairScore:
+    """Unbiased mean squared error of `denoised_a` = f(A) from both noisy halves; all (H, W, 3) linear radiance, on
+    one device.
 
     To rank two denoisers of the same A compare their values; the variance term is common to both.
     """
     return _score(_square(denoised_a, b) - _square(a, b) / 2)
 
 
-def symmetric_pair_mse(denoised_a: Image, denoised_b: Image, a: Image, b: Image) -> PairScore:
+def symmetric_pair_mse(denoised_a: Pixels, denoised_b: Pixels, a: Pixels, b: Pixels) -> PairScore:
     """Mean of the scores of f(A) against B and of f(B) against A: less noise for twice the work."""
     return _score((_square(denoised_a, b) + _square(denoised_b, a) - _square(a, b)) / 2)
 
@@ -49,18 +54,20 @@ def mean_score(scores: list[PairScore]) -> PairScore:
     return PairScore(mse, float(np.sqrt(np.sum([score.standard_error**2 for score in scores]))) / len(scores))
 
 
-def _square(x: Image, y: Image) -> NDArray[np.float64]:
-    squares: NDArray[np.float64] = np.square(x.astype(np.float64) - y)
-    return np.asarray(squares.mean(axis=2))  # (H, W)
+def _square(x: Pixels, y: Pixels) -> Tensor:
+    """Squared difference, mean over channels, (1, 1, H, W)."""
+    squares = (to_nchw(x).double() - to_nchw(y)).square_()
+    return squares.mean(dim=1, keepdim=True)
 
 
-def _score(terms: NDArray[np.float64]) -> PairScore:
-    """Mean of the terms (H, W), with the standard error from the spread of block means, weighted by block size."""
-    rows, columns = (np.arange(0, extent, BLOCK) for extent in terms.shape)
-    sums = np.add.reduceat(np.add.reduceat(terms, rows, axis=0), columns, axis=1)
-    sizes = np.outer(np.diff([*rows, terms.shape[0]]), np.diff([*columns, terms.shape[1]]))
-    mean, blocks = float(terms.mean()), sums.size
-    if blocks < 2:
-        return PairScore(mean, float("nan"))
-    residual = sums - mean * sizes
-    return PairScore(mean, float(np.sqrt(np.square(residual).sum() * blocks / (blocks - 1)) / terms.size))
+def _score(terms: Tensor) -> PairScore:
+    """Mean of the terms (1, 1, H, W); its standard error is from the spread of block means, weighted by block size."""
+    mean = terms.mean()
+    whole = (0, -terms.shape[3] % BLOCK, 0, -terms.shape[2] % BLOCK)
+    sums, sizes = (
+        F.avg_pool2d(F.pad(each, whole), BLOCK, divisor_override=1) for each in (terms, torch.ones_like(terms))
+    )
+    blocks = sums.numel()
+    spread = (sums - mean * sizes).square().sum().sqrt() / terms.numel()
+    mse, error = devices.read(mean, spread)
+    return PairScore(mse, error * (blocks / (blocks - 1)) ** 0.5 if blocks > 1 else float("nan"))

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from denoiser import devices
 from denoiser.checkpoint import Log, TrainState, load_checkpoint, open_run, save_checkpoint
 from denoiser.crops import Augmentation, PairDataset
 from denoiser.loss import LOSSES
@@ -150,17 +151,18 @@ def train_step(
     loss = LOSSES[config.loss](prediction, target)
     state.network.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = float(nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip))
+    gradient = nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip)
+    value, norm = devices.read(loss, gradient)  # together: each reading waits for the device
     if not np.isfinite(norm):
         count_skipped(state)
-        return float(loss.detach()), norm
+        return value, norm
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
     update_average(state, config.average_half_life, from_random=not config.init)
     state.skipped_in_row = 0
-    return float(loss.detach()), norm
+    return value, norm
 
 
 def count_skipped(state: TrainState) -> None:

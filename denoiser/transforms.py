@@ -6,15 +6,15 @@ Source: Lehtinen et al. 2018, section 3.3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 import torch.utils.dlpack
 from torch import Tensor
+from torch.nn import functional as F
 
 from denoiser.paper import TONE_MAP_GAMMA
-from renderer_bridge.frame import Image
+from renderer_bridge.frame import Image, Pixels
 
 LAYER_CHANNELS = {"color": 3, "albedo": 3, "normal": 3}
 """Channels of each layer a network may ask for; its weights' header names the layers, in order."""
@@ -57,31 +57,33 @@ NEARLY_BLACK, BRIGHT_QUANTILE = 1e-3, 0.9
 """A block under this share of that quantile of all blocks is background: it must not turn up the rest."""
 
 
-def key(color: Image) -> float:
+def key(color: Pixels) -> Tensor:
     """Geometric mean of the mean radiance of 8x8 blocks of a picture (H, W, 3); blocks that are nearly black, next to
     its bright ones, are left out.
 
-    0 for a picture that is black throughout.
+    A scalar on the picture's device; 0 for a picture that is black throughout.
     """
-    rows, columns = (np.arange(0, extent, KEY_BLOCK) for extent in color.shape[:2])
-    sums = np.add.reduceat(np.add.reduceat(color.mean(axis=2, dtype=np.float64), rows, axis=0), columns, axis=1)
-    sizes = np.outer(np.diff([*rows, color.shape[0]]), np.diff([*columns, color.shape[1]]))
-    blocks = sums / sizes
-    lit = blocks[(blocks > 0) & (blocks > NEARLY_BLACK * np.quantile(blocks, BRIGHT_QUANTILE))]
-    return float(np.exp(np.log(lit).mean())) if lit.size else 0.0
+    brightness = to_nchw(color).mean(dim=1, keepdim=True, dtype=torch.float64)  # (1, 1, H, W)
+    blocks = F.avg_pool2d(brightness, KEY_BLOCK, ceil_mode=True, count_include_pad=False).flatten()
+    lit = (blocks > 0) & (blocks > NEARLY_BLACK * blocks.quantile(BRIGHT_QUANTILE))
+    logarithms = torch.where(lit, blocks, 1).log().sum()
+    return torch.where(lit.any(), (logarithms / lit.sum().clamp(min=1)).exp(), 0)
 
 
-def exposure(color: Image) -> float:
-    """Factor, on linear radiance, that brings the key of a picture (H, W, 3) into `KEYS`; 1 where it lies there."""
+def exposure(color: Pixels) -> Tensor:
+    """Factor, on linear radiance, that brings the key of a picture (H, W, 3) into `KEYS`; 1 where it lies there.
+
+    A float32 scalar on the picture's device.
+    """
     found = key(color)
-    return float(np.clip(found, *KEYS)) / found if found else 1.0
+    return torch.where(found > 0, found.clamp(*KEYS) / found, 1).float()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Layout: an image is (H, W, C), row 0 at the top; a network sees (N, C, H, W), channels last in memory
 
 
-def to_nchw(image: Any, device: torch.device | str | None = None) -> Tensor:
+def to_nchw(image: Pixels, device: torch.device | str | None = None) -> Tensor:
     """View an image (H, W, C), or a batch (N, H, W, C), as a float32 tensor (N, C, H, W).
 
     `image` is anything that speaks DLPack: a numpy array, a Dr.Jit tensor, a torch tensor. Nothing is copied unless it
@@ -97,8 +99,8 @@ def to_nchw(image: Any, device: torch.device | str | None = None) -> Tensor:
     return batch.to(device=device, dtype=torch.float32, non_blocking=True).permute(0, 3, 1, 2)
 
 
-def to_image(tensor: Tensor) -> Image:
-    """Bring one image (1, C, H, W) or (C, H, W) back as a float32 numpy array (H, W, C), contiguous.
+def to_hwc(tensor: Tensor) -> Tensor:
+    """View one image (1, C, H, W) or (C, H, W) as (H, W, C), on its own device.
 
     Raises ValueError when the tensor holds more than one image.
     """
@@ -106,8 +108,15 @@ def to_image(tensor: Tensor) -> Image:
         tensor = tensor[0]
     if tensor.ndim != 3:
         raise ValueError(f"one image (C, H, W) is needed, not {tuple(tensor.shape)}")
-    image = tensor.detach().permute(1, 2, 0).to(device="cpu", dtype=torch.float32).contiguous()
-    result: Image = image.numpy()
+    return tensor.detach().permute(1, 2, 0)
+
+
+def to_image(tensor: Tensor) -> Image:
+    """Bring one image (1, C, H, W) or (C, H, W) back as a float32 numpy array (H, W, C), contiguous.
+
+    Raises ValueError when the tensor holds more than one image.
+    """
+    result: Image = to_hwc(tensor).to(device="cpu", dtype=torch.float32).contiguous().numpy()
     return result
 
 

@@ -68,7 +68,7 @@ def _denoise(network: nn.Module, pixels: NDArray[np.void], device: torch.device,
     layers = {
         name: to_nchw(np.pad(pixels[name].astype(np.float32), padding, mode="edge"), device) for name in PAPER_LAYERS
     }
-    factor = exposure(pixels["color"])
+    factor = exposure(pixels["color"]).to(device)
     layers["color"] = layers["color"] * factor
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         denoised = network(network_input(layers)) / factor

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from renderer_bridge.frame import Camera, Frame, Image, Pair
+from renderer_bridge.frame import Camera, Frame, Pair, Pixels
 
 SETTLE_ERRORS = 2.0
 """Estimated standard errors by which the last picture in motion may pull at the resting one."""
 
-AVERAGED = ("albedo", "normal", "position", "depth")
-
 
 @dataclass(frozen=True)
 class Accumulated:
-    """All renders of one view so far: their mean as `pair`, whose `spp` is the sum, and how many they are."""
+    """All renders of one view so far: their mean as `pair`, whose `spp` is the sum, and how many they are.
+
+    Arrays are torch tensors (H, W, C), as `denoiser.devices.pair_on` gives them.
+    """
 
     pair: Pair
     renders: int = 1
@@ -39,24 +41,22 @@ def same_camera(a: Camera, b: Camera) -> bool:
 
 
 def _mean(old: Frame, new: Frame) -> Frame:
-    weights = np.float64(old.spp or 1), np.float64(new.spp or 1)
-    layers = {name: _weighted(getattr(old, name), getattr(new, name), *weights) for name in ("color", *AVERAGED)}
-    if layers["normal"] is not None:
-        length = np.linalg.norm(layers["normal"], axis=2, keepdims=True)
-        layers["normal"] = np.asarray(layers["normal"] / np.maximum(length, 1e-6), dtype=np.float32)
-    color = layers.pop("color")
-    assert color is not None
-    return Frame(color, **layers, camera=old.camera, spp=(old.spp or 1) + (new.spp or 1), seed=old.seed)
+    weight = (new.spp or 1) / ((old.spp or 1) + (new.spp or 1))
+    earlier: dict[str, Pixels] = dict(old.layers())
+    later: dict[str, Pixels] = dict(new.layers())
+    layers = {name: _moved(layer, later[name], weight) for name, layer in earlier.items() if name in later}
+    if "normal" in layers:
+        layers["normal"] /= torch.linalg.vector_norm(layers["normal"], dim=2, keepdim=True).clamp_(min=1e-6)
+    pixels: dict[str, Pixels] = dict(layers)
+    return Frame(**pixels, camera=old.camera, spp=(old.spp or 1) + (new.spp or 1), seed=old.seed)
 
 
-def _weighted(old: Image | None, new: Image | None, weight_old: np.float64, weight_new: np.float64) -> Image | None:
-    if old is None or new is None:
-        return None
-    total: NDArray[np.float64] = (old * weight_old + new * weight_new) / (weight_old + weight_new)
-    return total.astype(np.float32)
+def _moved(old: Tensor, new: Tensor, weight: float) -> Tensor:
+    """The mean moved towards `new`, in double precision: a thousand small steps must not add up their rounding."""
+    return torch.lerp(old.double(), new.double(), weight).float()
 
 
-def settle(color: Image, error: Image, past: Image, age: Image, renders: int) -> Image:
+def settle(color: Tensor, error: Tensor, past: Tensor, age: Tensor, renders: int) -> Tensor:
     """The picture of a resting camera (H, W, 3) with what motion left in history, whose share falls as 1 / renders.
 
     `past` is the last picture in motion and `age` (H, W) how many frames it holds: without it the picture would turn
@@ -64,5 +64,5 @@ def settle(color: Image, error: Image, past: Image, age: Image, renders: int) ->
     standard `error` (H, W, 3) of the picture, which falls too.
     """
     weight = (age / (age + renders))[..., None]
-    change = np.clip(past - color, -SETTLE_ERRORS * error, SETTLE_ERRORS * error)
-    return np.asarray(color + change * weight, dtype=np.float32)
+    change = torch.clamp(past - color, -SETTLE_ERRORS * error, SETTLE_ERRORS * error)
+    return color + change * weight

@@ -10,18 +10,22 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
-from scipy import ndimage
+import torch
+from torch import Tensor
 
-from denoiser.infer import denoise_frame, denoise_halves, standard_error
+from denoiser import devices
+from denoiser.devices import pair_on
+from denoiser.filters import gaussian
+from denoiser.infer import denoise_half, denoise_halves, standard_error
 from denoiser.residual import return_residual
 from denoiser.score import pair_mse
+from denoiser.transforms import to_hwc, to_nchw
 from online.accumulate import Accumulated, settle
-from online.records import FlythroughRecord, FrameRequest, Renderer
+from online.records import FlythroughRecord, FrameRequest, Pictures, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
 from online.watch import better_elsewhere, relative_errors, runaway
-from renderer_bridge.frame import Denoised, Image, Pair
+from renderer_bridge.frame import Pair
 from renderer_bridge.seeds import pair_seeds
 
 DISTRUST_BLUR = 8.0
@@ -47,11 +51,12 @@ def flythrough(
     cease iterating. Raises what `renderer.render` raises.
     """
     view: Accumulated | None = None
+    history = history and history.on(trainer.device)
     for index, request in enumerate(requests, first):
-        seconds: dict[str, float] = {}
+        stage = _Stages(trainer.device)
 
-        with _timed(seconds, "render"):
-            fresh = renderer.render(request.camera, request.spp, pair_seeds(seed, index))
+        with stage("render"):
+            fresh = pair_on(renderer.render(request.camera, request.spp, pair_seeds(seed, index)), trainer.device)
             resting = view is not None and view.shows(request.camera) and not request.cut
             view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
 
@@ -59,15 +64,15 @@ def flythrough(
             continue
 
         # Score before learning: this B is still unseen, and so the estimate unbiased.
-        with _timed(seconds, "score"):
-            denoised_a = denoise_frame(trainer.model, view.pair.a).color
-            score = pair_mse(denoised_a, fresh.b.color, fresh.a.color)
+        with stage("score"):
+            scored = denoise_half(trainer.model, view.pair.a)
+            score = pair_mse(scored, fresh.b.color, fresh.a.color)
             noisy_score = pair_mse(fresh.a.color, fresh.b.color, fresh.a.color)
-            relative = relative_errors(denoised_a, fresh.a.color, fresh.b.color)
+            relative = relative_errors(scored, fresh.a.color, fresh.b.color)
             event = trainer.observe(*relative)
 
         losses: list[float] = []
-        with _timed(seconds, "train"):
+        with stage("train"):
             trainer.memory.add(view.pair, replace_last=resting)
             if request.train_steps:
                 losses, accident = trainer.learn(
@@ -75,55 +80,82 @@ def flythrough(
                 )
                 event = accident or event
 
-        with _timed(seconds, "denoise"):
+        with stage("denoise"):
             halves = _tamed(view.pair, denoise_halves(trainer.model, view.pair), trainer.trusted)
 
-        with _timed(seconds, "combine"):
-            color, error = return_residual(view.pair, *halves), standard_error(*halves)
-            alone, used = color, 0.0
-            if resting:
-                if request.reproject and history is not None:
-                    color = settle(color, error, history.color, history.age, view.renders)
-            else:
-                past = history if request.reproject and not request.cut else None
-                color, history, reprojected = blend(color, view.pair.a, past, error)
-                used = float(reprojected.mean())
-            denoised = Denoised(color, error)
+        with stage("combine"):
+            alone, error = return_residual(view.pair, *halves), standard_error(*halves)
+            color, history, used = _combine(alone, error, request, view, history)
 
         yield FlythroughRecord(
-            index, request, view.pair, denoised, score, noisy_score, relative, denoised_a, tuple(losses), trainer.steps,
-            view.renders, used, seconds, event, history, alone,
-        )  # fmt: skip
+            index=index,
+            request=request,
+            pictures=Pictures(view.pair, color, error, scored, alone),
+            score=score,
+            noisy_score=noisy_score,
+            relative=relative,
+            losses=tuple(losses),
+            steps=trainer.steps,
+            accumulated=view.renders,
+            reprojected=used,
+            seconds=stage.seconds,
+            event=event,
+            history=history,
+        )
 
 
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - start
+class _Stages:
+    """Times the stages of a frame. A GPU works on while Python goes on, so each stage ends when its work has ended."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: dict[str, float] = {}
+        self._device = device
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self.seconds[stage] = time.perf_counter() - start
 
 
-def _tamed(pair: Pair, denoised: tuple[Image, Image], trusted: bool) -> tuple[Image, Image]:
+def _combine(
+    alone: Tensor, error: Tensor, request: FrameRequest, view: Accumulated, history: History | None
+) -> tuple[Tensor, History | None, float]:
+    """The frame with what it may take of the last result, the next frame's history, and the share of pixels with one.
+
+    In motion the last result is reprojected; at rest the one that motion left fades.
+    """
+    if view.renders == 1:
+        past = history if request.reproject and not request.cut else None
+        color, history, used = blend(alone, view.pair.a, past, error)
+        (share,) = devices.read(used.float().mean())
+        return color, history, share
+    if request.reproject and history is not None:
+        return settle(alone, error, history.color, history.age, view.renders), history, 0.0
+    return alone, history, 0.0
+
+
+def _tamed(pair: Pair, denoised: tuple[Tensor, Tensor], trusted: bool) -> tuple[Tensor, Tensor]:
     """The denoised halves, with the blurred noisy ones in their place where the network ran away.
 
     That is everywhere while it is not trusted, unless it is worse than its input because of a few places alone.
     """
     halves = ((denoised[0], pair.a.color, pair.b.color), (denoised[1], pair.b.color, pair.a.color))
     away = runaway(*halves[0]) | runaway(*halves[1])
-    if not trusted and not (away.any() and all(better_elsewhere(*half, away) for half in halves)):
+    (somewhere,) = devices.read(away.any())
+    if not trusted and not (somewhere and all(better_elsewhere(*half, away) for half in halves)):
         return _smoothed(pair)
-    if not away.any():
+    if not somewhere:
         return denoised
     a, b = (
-        np.where(away[..., None], smooth, picture) for smooth, picture in zip(_smoothed(pair), denoised, strict=True)
+        torch.where(away[..., None], smooth, picture) for smooth, picture in zip(_smoothed(pair), denoised, strict=True)
     )
     return a, b
 
 
-def _smoothed(pair: Pair) -> tuple[Image, Image]:
+def _smoothed(pair: Pair) -> tuple[Tensor, Tensor]:
     """Both noisy halves blurred: what is shown, with the residual returned, where the network is not trusted."""
-    a, b = (
-        np.asarray(ndimage.gaussian_filter(half.color, (DISTRUST_BLUR, DISTRUST_BLUR, 0)), dtype=np.float32)
-        for half in (pair.a, pair.b)
-    )
+    a, b = (to_hwc(gaussian(to_nchw(half.color), DISTRUST_BLUR)) for half in (pair.a, pair.b))
     return a, b

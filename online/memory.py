@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from denoiser.crops import Augmentation, draw_crop
-from denoiser.pair_cache import pair_array
 from denoiser.transforms import PAPER_LAYERS, exposure, to_nchw
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Image, Pair
+from renderer_bridge.frame import Pair
 from renderer_bridge.seeds import derive_seed
 
 NEWEST = 8
@@ -20,22 +21,24 @@ NEWEST = 8
 NEWEST_SHARE = 0.3
 """Share of the crops that come from them."""
 
-PLAIN = Augmentation(symmetries=False, color_order=False, exposure_stops=0.0)
-"""One scene as it is: a network for it alone learns faster without augmentation."""
+TYPES = {"color": torch.float32, "albedo": torch.float16, "normal": torch.float16}
+"""How the layers are remembered: 24 bytes a pixel for both halves."""
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """One view: both halves (2, H, W) of `PIXEL`, the exposure of half A, and a reference (H, W, 3) if there is one."""
+    """One view: each layer of both halves (2, 3, H, W), the exposure of half A, and a reference (1, 3, H, W) if there
+    is one; all on one device."""
 
-    pixels: np.ndarray[tuple[int, ...], np.dtype[np.void]]
-    exposure: float
-    reference: Image | None = None
+    layers: dict[str, Tensor]
+    exposure: Tensor
+    reference: Tensor | None = None
 
     @property
     def bytes(self) -> int:
         """Memory it takes."""
-        return self.pixels.nbytes + (self.reference.nbytes if self.reference is not None else 0)
+        tensors = [*self.layers.values()] + ([] if self.reference is None else [self.reference])
+        return sum(tensor.nbytes for tensor in tensors)
 
 
 @dataclass
@@ -53,7 +56,7 @@ class PairMemory:
 
     def add(self, pair: Pair, replace_last: bool = False) -> None:
         """Remember a pair; `replace_last` when it is the last view again, with more samples."""
-        view = Remembered(pair_array(pair), exposure(pair.a.color), pair.reference)
+        view = _remembered(pair)
         if replace_last and self.views:
             self.views[-1] = view
             return
@@ -69,26 +72,67 @@ class PairMemory:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Random crops (size, 3, crop, crop): layers of one half, and the other half's color as target.
 
-        `clean_targets` takes the reference instead, for the ablation only; raises `DatasetError` where there is none.
+        They are cut where the views lie, not augmented: one scene as it is is learned faster. `clean_targets` takes the
+        reference as target, for the ablation only; raises `DatasetError` where there is none.
         """
-        layers = {name: np.empty((size, crop, crop, 3), np.float32) for name in PAPER_LAYERS}
-        target = np.empty((size, crop, crop, 3), np.float32)
-        for index in range(size):
-            view = self._choose(random)
-            if clean_targets and view.reference is None:
-                raise DatasetError("a pair has no reference; training on clean targets needs one for each")
-            draw_crop(
-                {name: layer[index] for name, layer in layers.items()},
-                target[index],
-                random,
-                view.pixels,
-                view.reference if clean_targets else None,
-                PLAIN,
-                view.exposure,
-            )
-        return {name: to_nchw(layer) for name, layer in layers.items()}, to_nchw(target)
+        crops = [_crop(self._choose(random), random, crop, clean_targets) for _ in range(size)]
+        layers, targets = zip(*crops, strict=True)
+        return {name: _batched([each[name] for each in layers]) for name in PAPER_LAYERS}, _batched(targets)
 
     def _choose(self, random: np.random.Generator) -> Remembered:
         newest = random.uniform() < NEWEST_SHARE
         first = max(0, len(self.views) - NEWEST) if newest else 0
         return self.views[int(random.integers(first, len(self.views)))]
+
+
+def _remembered(pair: Pair) -> Remembered:
+    """A pair as it is remembered. Raises `DatasetError` when a half has no albedo or no normal."""
+    layers = {}
+    for name, dtype in TYPES.items():
+        halves = [getattr(half, name) for half in (pair.a, pair.b)]
+        if any(half is None for half in halves):
+            raise DatasetError(f"a half has no {name} layer; training needs {', '.join(TYPES)}")
+        layers[name] = torch.cat([to_nchw(half).to(dtype) for half in halves])
+    reference = None if pair.reference is None else to_nchw(pair.reference).clone()
+    return Remembered(layers, exposure(pair.a.color), reference)
+
+
+def _crop(
+    view: Remembered, random: np.random.Generator, crop: int, clean_targets: bool
+) -> tuple[dict[str, Tensor], Tensor]:
+    """A random window of one half, (3, crop, crop) each layer, and of the other half's color or the reference."""
+    half = int(random.integers(2))
+    window = tuple(_window(random, extent, crop) for extent in view.layers["color"].shape[2:])
+    if clean_targets and view.reference is None:
+        raise DatasetError("a pair has no reference; training on clean targets needs one for each")
+    target = view.reference[0] if clean_targets and view.reference is not None else view.layers["color"][1 - half]
+    layers = {name: _cut(view.layers[name][half], window) for name in PAPER_LAYERS}
+    layers["color"] = layers["color"] * view.exposure
+    return layers, _cut(target, window) * view.exposure
+
+
+Window = tuple[NDArray[np.int64], ...]
+"""Rows and columns."""
+
+
+def _window(random: np.random.Generator, extent: int, crop: int) -> NDArray[np.int64]:
+    """Places of a random window along one side; one that is shorter than the crop is continued by reflection."""
+    first = int(random.integers(max(extent - crop, 0) + 1))
+    places = np.arange(first, min(first + crop, extent))
+    return np.pad(places, (0, crop - len(places)), mode="symmetric")
+
+
+def _cut(image: Tensor, window: Window) -> Tensor:
+    """Those rows and columns of (C, H, W)."""
+    for dimension, places in enumerate(window, 1):
+        first, last = int(places[0]), int(places[-1])
+        if last - first == len(places) - 1:
+            image = image.narrow(dimension, first, len(places))
+        else:
+            image = image.index_select(dimension, torch.from_numpy(places).to(image.device))
+    return image
+
+
+def _batched(crops: Sequence[Tensor]) -> Tensor:
+    """Crops (3, H, W) as float32 (N, 3, H, W), channels last."""
+    return torch.stack([crop.float() for crop in crops]).contiguous(memory_format=torch.channels_last)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
+from denoiser.devices import pair_to_host, to_host
 from denoiser.score import PairScore
 from online.reprojection import History
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera, Denoised, Image, Pair
+from renderer_bridge.frame import Camera, Denoised, Image, Pair, Pixels
 
 
 class Renderer(Protocol):
@@ -47,27 +49,39 @@ class FrameRequest:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """The pictures of one frame, (H, W, C), as arrays of the device that made them.
+
+    `pair` is what was denoised, `color` the picture, `error` its estimated standard error, `scored` f(A) as it was
+    before training on this frame, and `alone` is `color` before it took part of the last result.
+    """
+
+    pair: Pair
+    color: Pixels
+    error: Pixels
+    scored: Pixels
+    alone: Pixels
+
+
+@dataclass(frozen=True)
 class FlythroughRecord:
     """One frame done.
 
-    `pair` is what was denoised: the render, or at rest the accumulated one, with `pair.a.spp` samples per pixel in each
-    half. `denoised` is the picture and its estimated standard error. `scored` is f(A), (H, W, 3), as it was *before*
-    training on this frame, `score` its unbiased squared error, and `noisy_score` that of A itself, both in linear
-    radiance; `relative` are both over squared brightness, in which a lamp counts no more than a wall (`online.watch`).
-    `losses` are those of this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in
-    `pair`. `reprojected` is the share of pixels that took part of the last result. `seconds` are by stage: render,
-    score, train, denoise, combine. `event` is a sentence when something happened that a user should know. `history` is
-    what the next frame may take along. `alone` is `denoised.color` before it took part of the last result, (H, W, 3).
+    `pictures` lie on the device that made them. `pair`, `denoised`, `scored` and `alone` give them as numpy arrays, and
+    copy them from a GPU when first asked. `score` is the unbiased squared error of f(A) before training on this frame,
+    `noisy_score` that of A itself, both in linear radiance; `relative` are both over squared brightness, in which a
+    lamp counts no more than a wall (`online.watch`). `losses` are those of this frame's training steps, `steps` the
+    trainer's so far. `accumulated` counts the renders in `pair`. `reprojected` is the share of pixels that took part of
+    the last result. `seconds` are by stage: render, score, train, denoise, combine. `event` is a sentence when
+    something happened that a user should know. `history` is what the next frame may take along.
     """
 
     index: int
     request: FrameRequest
-    pair: Pair
-    denoised: Denoised
+    pictures: Pictures
     score: PairScore
     noisy_score: PairScore
     relative: tuple[float, float]
-    scored: Image
     losses: tuple[float, ...] = ()
     steps: int = 0
     accumulated: int = 1
@@ -75,4 +89,27 @@ class FlythroughRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     event: str | None = None
     history: History | None = None
-    alone: Image | None = None
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The render, or at rest the accumulated one, with `pair.a.spp` samples per pixel in each half."""
+        return pair_to_host(self.pictures.pair)
+
+    @cached_property
+    def denoised(self) -> Denoised:
+        """The picture and its estimated standard error."""
+        return Denoised(to_host(self.pictures.color), to_host(self.pictures.error))
+
+    @cached_property
+    def scored(self) -> Image:
+        """f(A), as it was before training on this frame."""
+        return to_host(self.pictures.scored)
+
+    @cached_property
+    def alone(self) -> Image:
+        """The picture before it took part of the last result."""
+        return to_host(self.pictures.alone)
+
+    def fetch(self) -> None:
+        """Copy to the host, now, what a window shows: for the thread that owns the device, so that no other waits."""
+        _ = self.pair, self.denoised

@@ -12,6 +12,7 @@ Supersampling", GDC 2016 (variance clipping); Zhdanov, "ReBLUR", Ray Tracing Gem
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from denoiser.transforms import to_image, to_nchw, tone_map
+from denoiser import devices
+from denoiser.devices import frame_on
+from denoiser.filters import box_mean
+from denoiser.transforms import to_hwc, to_nchw, tone_map
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Frame, Image
-
-Mask = NDArray[np.bool_]
-"""One truth value per pixel, (H, W)."""
+from renderer_bridge.frame import Frame, Pixels
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,6 @@ LEAST_WEIGHT = 0.3  # of the four taps' bilinear weights: with less, the tap tha
 OWN_PIXEL = 1.0  # pixels; positions averaged over hits alone project into their own pixel, with misses elsewhere
 NEAREST = 1e-6  # world units before the camera: what lies behind has no projection
 BRIGHTEST, BRIGHTEST_LUMA = 1e30, 1 - 1e-6  # radiance that can be interpolated, and what can be mapped back to it
-YCOCG = torch.tensor([[0.25, 0.5, 0.25], [0.5, 0.0, -0.5], [-0.25, 0.5, -0.25]])
 REQUIRED = ("camera", "position", "normal", "depth")
 
 
@@ -75,60 +75,66 @@ REQUIRED = ("camera", "position", "normal", "depth")
 class Reprojected:
     """The last result as seen from the new camera: linear radiance (H, W, 3), 0 where `used` (H, W) is False."""
 
-    color: Image
-    used: Mask
+    color: Tensor
+    used: Tensor
 
 
 @dataclass(frozen=True)
 class History:
     """What is kept of the last frame: its result `color`, linear radiance (H, W, 3), and where everything was.
 
-    `age` (H, W) float32 counts the frames that each pixel holds. `frame` gives camera, position, normal and depth.
+    `age` (H, W) float32 counts the frames that each pixel holds. `frame` gives camera, position, normal and depth. All
+    lie on the device of the frame they are blended into.
     """
 
-    color: Image
-    age: Image
+    color: Pixels
+    age: Pixels
     frame: Frame
+
+    def on(self, device: torch.device) -> History:
+        """The same as torch tensors on `device`."""
+        color, age = (to_hwc(to_nchw(each, device)) for each in (self.color, self.age[..., None]))
+        return History(color, age[..., 0], frame_on(self.frame, device))
 
 
 def blend(
-    current: Image,
+    current: Pixels,
     frame: Frame,
     history: History | None,
-    error: Image | None = None,
+    error: Pixels | None = None,
     config: ReprojectionConfig = DEFAULTS,
-) -> tuple[Image, History, Mask]:
+) -> tuple[Tensor, History, Tensor]:
     """Blend the last result into `current`: the picture, the history for the next frame, and which pixels had history.
 
     `current` is the denoised picture of `frame`, linear radiance (H, W, 3), and `error` its estimated standard error of
-    the same shape, if known. The result is finite and >= 0 whatever `current` holds: pixels that are not finite are
-    taken from history, or black. `history` None starts anew, as a cut does. Raises `DatasetError` when `frame` lacks
-    camera, position, normal or depth.
+    the same shape, if known; all that comes back is on the device of `current`. The result is finite and >= 0 whatever
+    `current` holds: pixels that are not finite are taken from history, or black. `history` None starts anew, as a cut
+    does. Raises `DatasetError` when `frame` lacks camera, position, normal or depth.
     """
     _require(frame)
-    warped, used = torch.zeros(4, *frame.size), torch.zeros(frame.size, dtype=torch.bool)
+    now = _planes(current)
+    old, age, used = torch.zeros_like(now), torch.zeros_like(now[0]), torch.zeros_like(now[0], dtype=torch.bool)
     if history is not None:
-        found, seen = _warp_history(history, frame, config)
-        if seen.float().mean() >= config.least_used:
-            warped, used = found, seen
-    old, age, now = warped[:3], warped[3], _planes(current)
+        warped, seen = _warp_history(history, frame, config)
+        used = seen & (seen.float().mean() >= config.least_used)
+        old, age = torch.where(used, warped[:3], 0), torch.where(used, warped[3], 0)
     broken = ~torch.isfinite(now).all(dim=0)
     now = torch.where(broken, old, now).clamp_(0, BRIGHTEST)
     clipped = _clip(old, now, None if error is None else _planes(error), config)
-    color = to_image(torch.lerp(now, clipped, age / (age + 1)).clamp_(min=0))
-    return color, History(color, (age + ~broken).clamp_(max=config.max_age).numpy(), frame), used.numpy()
+    color = to_hwc(torch.lerp(now, clipped, age / (age + 1)).clamp_(min=0)).contiguous()
+    return color, History(color, (age + ~broken).clamp_(max=config.max_age), frame), used
 
 
-def warp(image: Image, frame: Frame, last: Frame, config: ReprojectionConfig = DEFAULTS) -> Reprojected:
+def warp(image: Pixels, frame: Frame, last: Frame, config: ReprojectionConfig = DEFAULTS) -> Reprojected:
     """`image` (H', W', 3), finite, of the frame `last`, as the camera of `frame` would see it; no clipping.
 
     Raises `DatasetError` when a frame lacks camera, position, normal or depth.
     """
     warped, share = _warp(_planes(image), frame, last, config)
-    return Reprojected(to_image(warped), (share > 0).numpy())
+    return Reprojected(to_hwc(warped), share > 0)
 
 
-def temporal_error(result: Image, frame: Frame, last_result: Image, last: Frame) -> float:
+def temporal_error(result: Pixels, frame: Frame, last_result: Pixels, last: Frame) -> float:
     """Flicker: mean |T(result) - T(last result warped onto it)| over the pixels with history; NaN when there is none.
 
     T is the paper's tone map (Lehtinen et al. 2018, sec. 3.3). A perfect pair of frames has an error too, since
@@ -136,7 +142,9 @@ def temporal_error(result: Image, frame: Frame, last_result: Image, last: Frame)
     """
     warped = warp(last_result, frame, last)
     difference = tone_map(_planes(result)) - tone_map(_planes(warped.color))
-    return float(difference.abs()[:, torch.from_numpy(warped.used)].mean())
+    counted = torch.where(warped.used, difference.abs_().mean(dim=0), 0)
+    total, pixels = devices.read(counted.sum(), warped.used.sum())
+    return total / pixels if pixels else float("nan")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -149,8 +157,8 @@ def _warp_history(history: History, frame: Frame, config: ReprojectionConfig) ->
     A history of fewer pixels counts for less, as they are seen enlarged, and so does one of fewer taps: read from one
     side of an edge alone, it would fray the edge (0.1 dB in the living room).
     """
-    age = torch.from_numpy(history.age)[None]
-    warped, share = _warp(torch.cat([_planes(history.color), age]), frame, history.frame, config)
+    values = torch.cat([_planes(history.color), _planes(history.age[..., None])])
+    warped, share = _warp(values, frame, history.frame, config)
     warped[3] *= share * min(1.0, _focal(history.frame) / _focal(frame)) ** 2
     return warped, share > 0
 
@@ -165,7 +173,7 @@ def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig)
     tolerance *= config.plane_pixels
     here, table = here.flatten(1), torch.cat([there, values]).flatten(1)  # (7, H W) and (7 + C, H' W')
     corner = place.floor()
-    total, weights = torch.zeros(len(values), here.shape[1]), torch.zeros(here.shape[1])
+    total, weights = values.new_zeros(len(values), here.shape[1]), values.new_zeros(here.shape[1])
     low, high, whole = torch.full_like(total, torch.inf), torch.full_like(total, -torch.inf), seen.clone()
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         x, y = corner[0] + dx, corner[1] + dy
@@ -186,8 +194,9 @@ def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig)
 
 def _cubic(values: Tensor, place: Tensor) -> Tensor:
     """`values` (C, H', W') at columns and rows `place` (2, N), (C, N), by bicubic interpolation."""
-    size = torch.tensor([[values.shape[2]], [values.shape[1]]])
-    grid = ((place + 0.5) / size * 2 - 1).t()[None, None]
+    height, width = values.shape[1:]
+    columns, rows = place + 0.5
+    grid = torch.stack([columns * (2 / width) - 1, rows * (2 / height) - 1], dim=-1)[None, None]
     return F.grid_sample(values[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0, :, 0]
 
 
@@ -197,8 +206,8 @@ def _surfaces(frame: Frame, viewer: Frame) -> Tensor:
     Two surfaces agree in direction when the product of the last four channels is near 1: background with itself alone.
     """
     assert frame.position is not None and frame.normal is not None and frame.depth is not None and viewer.camera
-    origin = torch.from_numpy(viewer.camera.origin.astype(np.float32))[:, None, None]
     background = _planes(frame.depth) <= 0
+    origin = _uploaded(viewer.camera.origin, background.device)[:, None, None]
     position = (_planes(frame.position) - origin).masked_fill_(background, 0.0)
     return torch.cat([position, _planes(frame.normal).masked_fill(background, 0.0), background.float()])
 
@@ -211,30 +220,35 @@ def _follow(here: Tensor, frame: Frame, last: Frame) -> tuple[Tensor, Tensor, Te
     """
     assert frame.camera and last.camera
     focals = _focal(frame), _focal(last)
-    rows, columns = (np.arange(extent, dtype=np.float32) + 0.5 for extent in frame.size)
-    middle = torch.from_numpy(np.stack(np.meshgrid(columns, rows))).flatten(1)
+    (height, width), device = frame.size, here.device
+    rows, columns = (torch.arange(extent, device=device) + 0.5 for extent in (height, width))
+    middle = torch.stack([columns.repeat(height), rows.repeat_interleave(width)])
     background = here[6].flatten() > 0
-    point = here[:3].flatten(1)  # as seen from the origin of the new camera
-    if background.any():
-        directions = torch.linalg.inv(_projection(frame)) @ F.pad(middle, (0, 0, 0, 1), value=1.0)
-        point = torch.where(background, directions, point)
-    now = _projection(frame) @ point
-    shift = torch.from_numpy((frame.camera.origin - last.camera.origin).astype(np.float32))[:, None]
-    then = _projection(last) @ (point + shift * ~background)
+    to_world = np.linalg.inv(_projection(frame))
+    directions = _uploaded(to_world, device) @ F.pad(middle, (0, 0, 0, 1), value=1.0)
+    point = torch.where(background, directions, here[:3].flatten(1))  # as seen from the origin of the new camera
+    now = _uploaded(_projection(frame), device) @ point
+    shift = _uploaded(frame.camera.origin - last.camera.origin, device)[:, None]
+    then = _uploaded(_projection(last), device) @ (point + shift * ~background)
     ratio = focals[1] / focals[0]
     own = now[:2] / now[2]
     place = middle * ratio + (then[:2] / then[2] - own * ratio) - 0.5
     seen = (now[2] > NEAREST) & (then[2] > NEAREST) & ((own - middle).abs().amax(dim=0) <= OWN_PIXEL)
-    width = torch.maximum(now[2] / focals[0], then[2] / focals[1])
-    return torch.where(seen, place, 0.0), width, seen
+    pixel = torch.maximum(now[2] / focals[0], then[2] / focals[1])
+    return torch.where(seen, place, 0.0), pixel, seen
 
 
-def _projection(frame: Frame) -> Tensor:
+def _projection(frame: Frame) -> NDArray[np.float64]:
     """Matrix (3, 3) from world directions to (column z, row z, z); +x of the camera points left, +y up."""
     assert frame.camera
     (height, width), focal = frame.size, _focal(frame)
     to_picture = np.array([[-focal, 0, width / 2], [0, -focal, height / 2], [0, 0, 1]])
-    return torch.from_numpy((to_picture @ np.linalg.inv(frame.camera.to_world[:3, :3])).astype(np.float32))
+    return np.asarray(to_picture @ np.linalg.inv(frame.camera.to_world[:3, :3]))
+
+
+def _uploaded(numbers: NDArray[np.floating[Any]], device: torch.device) -> Tensor:
+    """The few numbers that a camera is, on the device."""
+    return torch.from_numpy(numbers.astype(np.float32)).to(device, non_blocking=True)
 
 
 def _focal(frame: Frame) -> float:
@@ -250,7 +264,7 @@ def _focal(frame: Frame) -> float:
 def _clip(old: Tensor, now: Tensor, error: Tensor | None, config: ReprojectionConfig) -> Tensor:
     """`old` (3, H, W) within mean +- deviations of the neighbourhood of `now`, in tone-mapped YCoCg."""
     new = _to_ycocg(now)
-    mean, squares = _box_mean(torch.cat([new, new.square()]), config.box_radius).chunk(2)
+    mean, squares = box_mean(torch.cat([new, new.square()])[None], 2 * config.box_radius + 1)[0].chunk(2)
     half = (squares - mean.square()).clamp_(min=0).sqrt_().mul_(config.box_deviations)
     seen = _to_ycocg(old)
     if error is None:
@@ -264,27 +278,22 @@ def _clip(old: Tensor, now: Tensor, error: Tensor | None, config: ReprojectionCo
     return torch.where((inside == seen).all(dim=0), old, _from_ycocg(inside))
 
 
-def _box_mean(image: Tensor, radius: int) -> Tensor:
-    """Mean of (C, H, W) over a square of 2 radius + 1 pixels; the border repeats."""
-    side = 2 * radius + 1
-    padded = F.pad(image[None], (radius,) * 4, mode="replicate")[0]
-    rows = sum((padded[:, k : k + image.shape[1]] for k in range(side)), torch.zeros(()))
-    return sum((rows[:, :, k : k + image.shape[2]] for k in range(side)), torch.zeros(())) / side**2
-
-
 def _to_ycocg(radiance: Tensor) -> Tensor:
     """Radiance (3, H, W) to YCoCg of radiance / (1 + luma); Karis 2014. Cheap both ways, and lamps stay bounded."""
-    ycocg: Tensor = torch.tensordot(YCOCG, radiance, dims=1)
-    return ycocg / (1 + ycocg[:1])
+    red, green, blue = radiance
+    ends = (red + blue) / 2
+    luma = (ends + green) / 2
+    return torch.stack([luma, (red - blue) / 2, (green - ends) / 2]).div_(1 + luma)
 
 
 def _from_ycocg(mapped: Tensor) -> Tensor:
-    luma = mapped[:1].clamp(0, BRIGHTEST_LUMA)
-    radiance: Tensor = torch.tensordot(torch.linalg.inv(YCOCG), mapped, dims=1) / (1 - luma)
-    return radiance.clamp_(min=0)
+    luma, orange, green = mapped
+    rest = luma - green
+    colors = torch.stack([rest + orange, luma + green, rest - orange])
+    return colors.div_(1 - luma.clamp(0, BRIGHTEST_LUMA)).clamp_(min=0)
 
 
-def _planes(image: Image) -> Tensor:
+def _planes(image: Pixels) -> Tensor:
     """An image (H, W, C) as (C, H, W), planes in memory."""
     return to_nchw(image)[0].contiguous()
 

@@ -18,13 +18,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from denoiser.checkpoint import group, load_state, state_tensors
+from denoiser.devices import compute_device
 from denoiser.model import Description, Model, find_weights, header, read_tensors, save_weights
-from denoiser.pair_cache import PIXEL
 from denoiser.precision import Precision, uses_bf16
 from denoiser.train import new_state, train_step, warm_start
 from denoiser.train_config import TrainConfig
 from denoiser.transforms import PAPER_LAYERS
-from online.memory import PairMemory, Remembered
+from online.memory import TYPES, PairMemory, Remembered
 from online.watch import Watch
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
@@ -87,7 +87,7 @@ class OnlineTrainer:
 
     def __init__(self, config: OnlineConfig | None = None) -> None:
         self.config = config or OnlineConfig()
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = compute_device()
         self._state = new_state(self.config.train_config(), self.device)
         if self.config.init:
             warm_start(self._state, find_weights(self.config.init))
@@ -133,7 +133,7 @@ class OnlineTrainer:
         layers, target = self.memory.batch(random, config.batch, config.crop, config.clean_targets)
         bf16 = uses_bf16(config.precision, self.device)
         state.network.train()
-        loss, norm = train_step(state, state.network, layers, target.to(self.device), config.train_config(), rate, bf16)
+        loss, norm = train_step(state, state.network, layers, target, config.train_config(), rate, bf16)
         state.step += 1
         return loss, norm
 
@@ -191,7 +191,7 @@ class OnlineTrainer:
             tensors |= dict(_view_tensors(f"view{index:06d}", view))
         tensors |= {f"caller.{name}": torch.from_numpy(np.ascontiguousarray(each)) for name, each in arrays.items()}
         numbers = {"counters": self._state.counters(), "watch": self._watch.state(), "caller": dict(notes)}
-        numbers |= {"exposures": [view.exposure for view in self.memory.views], "added": self.memory.added}
+        numbers |= {"added": self.memory.added}
         numbers |= {"config": self._identity(), "good_step": self._good_step}
         metadata = header(self._description()) | {key: json.dumps(value) for key, value in numbers.items()}
         with atomic_path(path) as temporary:
@@ -212,9 +212,8 @@ class OnlineTrainer:
                 raise DatasetError(
                     f"{path}: is from another configuration ({', '.join(differing)}); give another output folder"
                 )
-            exposures, added = json.loads(info["exposures"]), int(json.loads(info["added"]))
-            self.memory.views = list(_views(tensors, exposures))
-            self.memory.added = added
+            self.memory.added = int(json.loads(info["added"]))
+            self.memory.views = list(_views(tensors, self.device))
             self._watch.set_state(json.loads(info["watch"]))
             self._good, self._good_step = group(tensors, "good"), int(json.loads(info["good_step"]))
             notes = dict(json.loads(info["caller"]))
@@ -236,17 +235,13 @@ class OnlineTrainer:
 
 
 def _view_tensors(prefix: str, view: Remembered) -> Iterator[tuple[str, Tensor]]:
-    for layer in PIXEL.names or ():
-        yield f"{prefix}.{layer}", torch.from_numpy(np.ascontiguousarray(view.pixels[layer]))
-    if view.reference is not None:
-        yield f"{prefix}.reference", torch.from_numpy(np.ascontiguousarray(view.reference))
+    reference = {} if view.reference is None else {"reference": view.reference}
+    for name, tensor in (view.layers | {"exposure": view.exposure} | reference).items():
+        yield f"{prefix}.{name}", tensor.cpu().contiguous()
 
 
-def _views(tensors: dict[str, Tensor], exposures: list[float]) -> Iterator[Remembered]:
-    for index, factor in enumerate(exposures):
-        layers = group(tensors, f"view{index:06d}")
-        pixels = np.empty(layers["color"].shape[:3], PIXEL)
-        for layer in PIXEL.names or ():
-            pixels[layer] = layers[layer].numpy()
-        reference = layers["reference"].numpy() if "reference" in layers else None
-        yield Remembered(pixels, float(factor), reference)
+def _views(tensors: dict[str, Tensor], device: torch.device) -> Iterator[Remembered]:
+    for name in sorted({key.split(".")[0] for key in tensors if key.startswith("view")}):
+        found = {key: tensor.to(device) for key, tensor in group(tensors, name).items()}
+        layers = {key: found[key].to(dtype, memory_format=torch.channels_last) for key, dtype in TYPES.items()}
+        yield Remembered(layers, found["exposure"], found.get("reference"))

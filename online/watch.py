@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
+from denoiser import devices
+from denoiser.filters import gaussian
 from denoiser.paper import LOSS_EPSILON
-from online.reprojection import Mask
-from renderer_bridge.frame import Image
+from denoiser.transforms import to_nchw
+from renderer_bridge.frame import Pixels
 
 PATIENCE = 12
 """Frames in a row that may be worse than their input before the weights go back."""
@@ -72,39 +74,46 @@ class Watch:
         self.was_good, self.trusted = bool(state["was_good"]), bool(state["trusted"])
 
 
-def runaway(denoised: Image, own: Image, other: Image) -> Mask:
+def runaway(denoised: Pixels, own: Pixels, other: Pixels) -> Tensor:
     """Where a denoised half (H, W, 3) has run away from what both noisy halves show, (H, W), in cells of `CELL` pixels.
 
     `denoised` was made of `own`. A cell counts when its squared distance from the other half is more than twice that of
-    `own`, and by more than the picture's own brightness.
+    `own`, and by more than the picture's own brightness; so do the cells at its four sides.
     """
     far, noise = (_cell_means(distance) for distance in _distances(denoised, own, other))
-    cells = ndimage.binary_dilation(far > RUNAWAY * noise + 1)
+    cells = far > RUNAWAY * noise + 1
+    framed = F.pad(cells, (1, 1, 1, 1))
+    for side in (framed[..., :-2, 1:-1], framed[..., 2:, 1:-1], framed[..., 1:-1, :-2], framed[..., 1:-1, 2:]):
+        cells = cells | side
     height, width = denoised.shape[:2]
-    return np.asarray(cells.repeat(CELL, axis=0).repeat(CELL, axis=1)[:height, :width])
+    return cells[0, 0].repeat_interleave(CELL, dim=0).repeat_interleave(CELL, dim=1)[:height, :width]
 
 
-def better_elsewhere(denoised: Image, own: Image, other: Image, away: Mask) -> bool:
+def better_elsewhere(denoised: Pixels, own: Pixels, other: Pixels, away: Tensor) -> bool:
     """Whether the denoised half is nearer to the other half than `own` is, in what is left of the picture."""
-    far, noise = (distance[~away] for distance in _distances(denoised, own, other))
-    return bool(far.size and far.mean() < noise.mean())
+    far, noise = devices.read(*(torch.where(away, 0, each).sum() for each in _distances(denoised, own, other)))
+    return far < noise
 
 
-def _distances(denoised: Image, own: Image, other: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Squared distances of `denoised` and `own` from the other half, over squared brightness, (H, W)."""
-    brightness = ndimage.gaussian_filter((own + other).mean(axis=2) / 2, SMOOTHING)
-    weight = 1 / np.square(brightness + LOSS_EPSILON)
-    return weight * np.square(denoised - other).mean(axis=2), weight * np.square(own - other).mean(axis=2)
-
-
-def _cell_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    height, width = (-(-extent // CELL) * CELL for extent in values.shape)
-    padded = np.pad(values, ((0, height - values.shape[0]), (0, width - values.shape[1])), mode="edge")
-    return np.asarray(padded.reshape(height // CELL, CELL, width // CELL, CELL).mean(axis=(1, 3)))
-
-
-def relative_errors(denoised_a: Image, a: Image, b: Image) -> tuple[float, float]:
+def relative_errors(denoised_a: Pixels, a: Pixels, b: Pixels) -> tuple[float, float]:
     """Relative squared error of f(A) and of A, both estimated from the pair; all (H, W, 3) linear radiance."""
-    far, noise = _distances(denoised_a, a, b)
-    variance = float(noise.mean()) / 2
-    return float(far.mean()) - variance, variance
+    far, noise = devices.read(*(distance.mean() for distance in _distances(denoised_a, a, b)))
+    return far - noise / 2, noise / 2
+
+
+def _distances(denoised: Pixels, own: Pixels, other: Pixels) -> tuple[Tensor, Tensor]:
+    """Squared distances of `denoised` and `own` from the other half, over squared brightness, (1, 1, H, W)."""
+    picture, near, far = (to_nchw(each) for each in (denoised, own, other))
+    brightness = gaussian((near + far).mean(dim=1, keepdim=True) / 2, SMOOTHING)
+    weight = (brightness + LOSS_EPSILON).square_().reciprocal_()
+    return _mean_square(picture - far).mul_(weight), _mean_square(near - far).mul_(weight)
+
+
+def _mean_square(difference: Tensor) -> Tensor:
+    return difference.square_().mean(dim=1, keepdim=True)
+
+
+def _cell_means(values: Tensor) -> Tensor:
+    height, width = values.shape[2:]
+    padded = F.pad(values, (0, -width % CELL, 0, -height % CELL), mode="replicate")
+    return F.avg_pool2d(padded, CELL)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
 """A float32 image (H, W, C), row 0 at the top; C is 3 unless said otherwise."""
+
+Pixels = Any
+"""An image (H, W, C) of float32 as anything that speaks DLPack: a numpy array, a Dr.Jit or torch tensor on any
+device."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Camera:
 class Frame:
     """One noisy render with its AOVs, all float32 (H, W, 3), finite.
 
+    The arrays are numpy's, or, while a picture stays on the device that made it, any that speak DLPack (`Pixels`): a
+    Dr.Jit tensor, a torch tensor. Of those only the shape is checked here, for to look at values is to wait for the
+    device; whoever makes them sees to it that they are finite.
+
     `color` is linear radiance, `albedo` lies in [0, 1], `normal` is the unit shading normal in world space in [-1, 1]
     (zero where a ray left the scene), `position` the world-space hit point, `depth` (H, W, 1) the distance from the
     camera in world units (0 where there is none). `spp` is samples per pixel. Raises ValueError when a shape, a type or
@@ -60,8 +69,11 @@ class Frame:
     def __post_init__(self) -> None:
         for name, layer in self.layers().items():
             channels = 1 if name == "depth" else 3
-            if layer.ndim != 3 or layer.shape != (*self.color.shape[:2], channels):
-                raise ValueError(f"{name} must have shape {(*self.color.shape[:2], channels)}, not {layer.shape}")
+            shape, wanted = tuple(layer.shape), (*self.color.shape[:2], channels)
+            if len(shape) != 3 or shape != wanted:
+                raise ValueError(f"{name} must have shape {wanted}, not {shape}")
+            if not isinstance(layer, np.ndarray):
+                continue
             if layer.dtype != np.float32:
                 raise ValueError(f"{name} must be float32, not {layer.dtype}")
             if not np.isfinite(layer).all():
@@ -106,10 +118,15 @@ class Pair:
             )
         if a.camera is not None and b.camera is not None and not _same_view(a.camera, b.camera):
             raise ValueError("A and B have different cameras: both halves must show the same view")
-        if np.array_equal(a.color, b.color) and np.any(a.color != a.color[:1, :1]):
+        if isinstance(a.color, np.ndarray) and _same_picture(a.color, b.color):
             raise ValueError("A and B hold equal pixels: two renders with different seeds are needed")
         if self.reference is not None and self.reference.shape != a.color.shape:
             raise ValueError(f"reference has shape {self.reference.shape}, the halves {a.color.shape}")
+
+
+def _same_picture(a: Image, b: Image) -> bool:
+    """Whether two pictures are equal, and not of one color, as noise-free backgrounds are."""
+    return bool(np.array_equal(a, b) and np.any(a != a[:1, :1]))
 
 
 def _same_view(a: Camera, b: Camera) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer_bridge.errors import SceneError, UsageError
-from renderer_bridge.frame import Camera, Frame, Image, Pair
+from renderer_bridge.frame import Camera, Frame, Image, Pair, Pixels
+from renderer_bridge.mitsuba_pixels import Channel, from_the_camera, in_range, layer, mean, to_numpy, unit_or_zero
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import derive_seed
 
@@ -32,18 +33,8 @@ AOV_CHANNELS = {"albedo": 3, "sh_normal": 3, "position": 3, "depth": 1}
 LAYER_OF_AOV = {"albedo": "albedo", "sh_normal": "normal", "position": "position", "depth": "depth"}
 
 
-def unit_or_zero(normal: Image) -> Image:
-    """Normals (H, W, 3) scaled to unit length; those shorter than 1e-6 (no surface) become zero."""
-    length = np.linalg.norm(normal, axis=-1, keepdims=True)
-    return np.asarray(np.where(length > 1e-6, normal / np.maximum(length, 1e-6), 0.0), dtype=np.float32)
-
-
-RANGE_OF_AOV: dict[str, Callable[[Image], Image]] = {
-    "albedo": lambda albedo: np.clip(albedo, 0.0, 1.0),
-    "sh_normal": unit_or_zero,
-    "position": lambda position: position,
-    "depth": lambda depth: depth,
-}
+FINISH_OF_AOV = {"albedo": in_range, "sh_normal": unit_or_zero}
+"""What becomes of the means of an AOV's channels."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +87,9 @@ def render_color(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, se
 
     A pixel without any valid sample is black. Raises as `render_frame` does.
     """
-    launch = _Launch(scene, scene.place(sensor, camera), scene.integrator, camera.resolution)
-    return _render(launch, spp, (seed, COLOR_STREAM))
+    color, counts = _radiance(scene, camera, spp, seed, sensor)
+    width, height = camera.resolution
+    return to_numpy(color), int(width * height * spp - np.array(counts, dtype=np.float64).sum())
 
 
 def render_aovs(
@@ -107,28 +99,46 @@ def render_aovs(
 
     Positions and depths are means over a pixel like the rest, and lie between two surfaces where it shows an edge.
     """
+    layers = aovs_on_device(scene, camera, names, spp=spp, seed=seed, sensor=sensor)
+    return {name: to_numpy(each) for name, each in layers.items()}
+
+
+def color_on_device(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, sensor: int = 0) -> Pixels:
+    """As `render_color`, where the variant computes: a Dr.Jit tensor, or a numpy array in the scalar variants.
+
+    Nothing is copied to the host, and nobody waits: invalid samples are not counted.
+    """
+    return _radiance(scene, camera, spp, seed, sensor)[0]
+
+
+def aovs_on_device(
+    scene: MitsubaScene, camera: Camera, names: list[str], *, spp: int, seed: int, sensor: int = 0
+) -> dict[str, Pixels]:
+    """As `render_aovs`, where the variant computes, like `color_on_device`."""
     import mitsuba as mi
 
     integrator = mi.load_dict({"type": "aov", "aovs": ",".join(f"{name}:{name}" for name in names)})
     launch = _Launch(scene, scene.place(sensor, camera), integrator, camera.resolution, tuple(names))
-    stacked, _ = _render(launch, spp, (seed, AOV_STREAM))
-    layers = {
-        LAYER_OF_AOV[name]: RANGE_OF_AOV[name](np.ascontiguousarray(stacked[..., channels]))
-        for name, channels in _channels(names).items()
-    }
-    if "depth" in layers:
-        layers["depth"] = from_the_camera(layers["depth"], camera, float(launch.sensor.near_clip()))
+    with _scene_errors(scene):
+        means, _ = _render(launch, spp, (seed, AOV_STREAM))
+        layers = {}
+        for name, where in _channels(names).items():
+            channels = FINISH_OF_AOV.get(name, list)(means[where])
+            if name == "depth":
+                channels = [from_the_camera(channels[0], camera, float(launch.sensor.near_clip()))]
+            layers[LAYER_OF_AOV[name]] = layer(channels, camera.resolution)
+        _evaluate(scene, *layers.values())
     return layers
 
 
-def from_the_camera(depth: Image, camera: Camera, near_clip: float) -> Image:
-    """Distances (H, W, 1) from the camera itself; Mitsuba's start on its near plane. 0 stays: nothing is there."""
-    width, height = camera.resolution
-    half_width = np.tan(np.radians(camera.fov_deg) / 2)
-    x = ((np.arange(width) + 0.5) / width * 2 - 1) * half_width
-    y = ((np.arange(height) + 0.5) / height * 2 - 1) * half_width * height / width
-    near = near_clip * np.sqrt(1 + x**2 + y[:, None] ** 2)  # (H, W): along the ray through each pixel's middle
-    return np.asarray(np.where(depth > 0, depth + near[..., None], 0.0), dtype=np.float32)
+def _radiance(scene: MitsubaScene, camera: Camera, spp: int, seed: int, sensor: int) -> tuple[Pixels, Any]:
+    """Radiance (H, W, 3), and the number of valid samples (H W,) of each pixel."""
+    launch = _Launch(scene, scene.place(sensor, camera), scene.integrator, camera.resolution)
+    with _scene_errors(scene):
+        means, counts = _render(launch, spp, (seed, COLOR_STREAM))
+        color = layer(means, camera.resolution)
+        _evaluate(scene, color)
+    return color, counts
 
 
 def _channels(names: Iterable[str]) -> dict[str, slice]:
@@ -156,29 +166,56 @@ class _Launch:
         return sum(AOV_CHANNELS[name] for name in self.aovs) if self.aovs else 3
 
 
-Sums = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""For each pixel of a launch the sum of its finite samples, (N, C), and their number, (N,)."""
+Sums = list[Channel]
+"""For each pixel of a launch (N,) the sum of its finite samples, channel by channel, and, last, their number."""
 
 
-def _render(launch: _Launch, spp: int, stream: tuple[int, int]) -> tuple[Image, int]:
-    """Average the finite ones of `spp` samples of every pixel, (H, W, C), and count the others."""
+def _render(launch: _Launch, spp: int, stream: tuple[int, int]) -> tuple[list[Channel], Channel]:
+    """Means of the finite ones of `spp` samples of every pixel, (H W,) each channel, and how many they are."""
     if spp < 1:
         raise UsageError(f"spp {spp}: at least 1 sample per pixel is needed")
     width, height = launch.size
-    scalar = launch.scene.variant.startswith("scalar")
-    sums = np.zeros((height * width, launch.channels), dtype=np.float64)
-    counts = np.zeros(height * width, dtype=np.float64)
+    scalar = _is_scalar(launch.scene)
+    totals: dict[int, Sums] = {}  # by the first pixel of the launch
     limit = max(CHUNK_SAMPLES, height * width) if scalar else CHUNK_SAMPLES  # the scalar variants render whole pictures
+    for index, (pixels, samples) in enumerate(_chunks(height * width, spp, limit)):
+        seed = derive_seed(*stream, index)
+        added = _scalar(launch, samples, seed) if scalar else _jit(launch, pixels, samples, seed)
+        before = totals.get(pixels.start)
+        totals[pixels.start] = added if before is None else [a + b for a, b in zip(before, added, strict=True)]
+        _evaluate(launch.scene, *totals[pixels.start])
+    *sums, counts = _joined(list(totals.values()))
+    return mean(sums, counts), counts
+
+
+def _joined(parts: list[Sums]) -> Sums:
+    """The sums of all pixels, from those of some after those of others."""
+    if len(parts) == 1:
+        return parts[0]
+    import drjit as dr
+
+    return [dr.concat(channels) for channels in zip(*parts, strict=True)]
+
+
+def _is_scalar(scene: MitsubaScene) -> bool:
+    return scene.variant.startswith("scalar")
+
+
+def _evaluate(scene: MitsubaScene, *values: Any) -> None:
+    """Launch what is computed later else; in Dr.Jit variants only."""
+    if not _is_scalar(scene):
+        import drjit as dr
+
+        dr.eval(*values)
+
+
+@contextlib.contextmanager
+def _scene_errors(scene: MitsubaScene) -> Iterator[None]:
+    """What Mitsuba throws, as a `SceneError`."""
     try:
-        for index, (pixels, samples) in enumerate(_chunks(height * width, spp, limit)):
-            seed = derive_seed(*stream, index)
-            added, valid = _scalar(launch, samples, seed) if scalar else _jit(launch, pixels, samples, seed)
-            sums[pixels] += added
-            counts[pixels] += valid
+        yield
     except RuntimeError as error:
-        raise SceneError(f"{launch.scene.path}: Mitsuba cannot render it: {' '.join(str(error).split())}") from error
-    image = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    return image.reshape(height, width, -1), int(width * height * spp - counts.sum())
+        raise SceneError(f"{scene.path}: Mitsuba cannot render it: {' '.join(str(error).split())}") from error
 
 
 def _chunks(pixels: int, spp: int, limit: int) -> Iterator[tuple[slice, int]]:
@@ -209,8 +246,7 @@ def _jit(launch: _Launch, pixels: slice, spp: int, seed: int) -> Sums:
     values = [dr.select(finite, value, 0.0) for value in values]
     valid = dr.select(finite, mi.Float(1.0), mi.Float(0.0))
     dr.eval(values, valid)  # one kernel; block_sum would otherwise trace the paths again for every channel
-    sums = [np.array(dr.block_sum(value, spp)) for value in values]
-    return np.stack(sums, axis=-1), np.array(dr.block_sum(valid, spp))
+    return [dr.float64_array_t(mi.Float)(dr.block_sum(value, spp)) for value in (*values, valid)]
 
 
 def _camera_rays(launch: _Launch, sampler: Any, first: int, spp: int, count: int) -> tuple[Any, Any]:
@@ -250,16 +286,16 @@ def _scalar(launch: _Launch, spp: int, seed: int) -> Sums:
         image = _scalar_image(launch, spp, seed)
         finite = np.isfinite(image).all(axis=-1)
         if finite.all():
-            return image * spp, np.full(finite.shape, spp, dtype=np.float32)
+            return [*(image * spp).T, np.full(finite.shape, spp, dtype=np.float64)]
         samples = [_scalar_image(launch, 1, derive_seed(seed, 2, k)) for k in range(spp)]
     valid = [np.asarray(np.isfinite(sample).all(axis=-1)) for sample in samples]
     sums = np.sum([np.where(ok[:, None], sample, 0.0) for ok, sample in zip(valid, samples, strict=True)], axis=0)
-    return sums.astype(np.float32), np.sum(valid, axis=0, dtype=np.float32)
+    return [*sums.T, np.sum(valid, axis=0, dtype=np.float64)]
 
 
-def _scalar_image(launch: _Launch, spp: int, seed: int) -> NDArray[np.float32]:
+def _scalar_image(launch: _Launch, spp: int, seed: int) -> NDArray[np.float64]:
     image = launch.integrator.render(launch.scene.scene, launch.sensor, seed=seed, spp=spp)
-    pixels = np.array(image, dtype=np.float32)  # (H, W, C), with alpha where the film has it
+    pixels = np.array(image, dtype=np.float64)  # (H, W, C), with alpha where the film has it
     return pixels.reshape(-1, pixels.shape[-1])[:, : launch.channels]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from renderer_bridge.frame import Camera, Frame, Pair
-from renderer_bridge.mitsuba_render import render_aovs, render_color
+from renderer_bridge.mitsuba_render import aovs_on_device, color_on_device
 from renderer_bridge.mitsuba_scene import MitsubaScene
 
 AOV_SPP = 8
@@ -25,12 +25,14 @@ class MitsubaRenderer:
     aov_spp: int = AOV_SPP
 
     def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
-        """Both halves at `camera`; raises `SceneError` when Mitsuba cannot render."""
+        """Both halves at `camera`, their arrays where the variant computes: Dr.Jit tensors, which torch takes over
+        without a copy, or numpy arrays in the scalar variants. Raises `SceneError` when Mitsuba cannot render.
+        """
         names = ["albedo", "sh_normal", "position", "depth"]
-        layers = render_aovs(self.scene, camera, names, spp=self.aov_spp, seed=seeds[0], sensor=self.sensor)
+        layers = aovs_on_device(self.scene, camera, names, spp=self.aov_spp, seed=seeds[0], sensor=self.sensor)
         a, b = (
             Frame(
-                color=render_color(self.scene, camera, spp=spp, seed=seed, sensor=self.sensor)[0],
+                color=color_on_device(self.scene, camera, spp=spp, seed=seed, sensor=self.sensor),
                 camera=camera, spp=spp, seed=seed, **layers,
             )
             for seed in seeds

@@ -10,9 +10,9 @@ from fake_renderer import FakeRenderer, camera_at
 
 from apps._viewer_scene import OpenedScene
 from denoiser.score import PairScore
-from online.records import FlythroughRecord, FrameRequest
+from online.records import FlythroughRecord, FrameRequest, Pictures
 from renderer_bridge.errors import SceneError
-from renderer_bridge.frame import Camera, Denoised, Image, Pair
+from renderer_bridge.frame import Camera, Image, Pair
 
 
 def record(
@@ -26,10 +26,10 @@ def record(
     camera, renderer = camera_at(resolution=resolution), FakeRenderer()
     pair, truth = renderer.render(camera, 4, (1, 2)), renderer.truth(camera).color
     picture = truth if color is None else color
-    denoised = Denoised(picture, np.asarray(picture * np.float32(0.1)))
+    pictures = Pictures(pair, picture, np.asarray(picture * np.float32(0.1)), truth, picture)
     scores = PairScore(score, 0.01), PairScore(0.4, 0.01)
     return FlythroughRecord(
-        index, FrameRequest(camera), pair, denoised, *scores, (score, 0.4), truth, losses, seconds={"render": 0.5}
+        index, FrameRequest(camera), pictures, *scores, (score, 0.4), losses, seconds={"render": 0.5}
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+import torch
 from fake_renderer import FakeRenderer, camera_at
 
 from denoiser.metrics import psnr
@@ -12,7 +13,7 @@ from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera, Image, Pair
+from renderer_bridge.frame import Camera, Pair
 
 SIZE = (64, 48)
 CONFIG = OnlineConfig(init="", batch=2, crop=32, learning_rate=2e-3)
@@ -82,8 +83,8 @@ def test_motion_ends_the_accumulation_and_a_cut_drops_history() -> None:
 
 
 def test_where_the_network_runs_away_the_picture_is_the_blurred_render(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wild(model: object, pair: Pair) -> tuple[Image, Image]:
-        halves = [RENDERER.truth(path(1)[0]).color.copy() for _ in range(2)]
+    def wild(model: object, pair: Pair) -> tuple[torch.Tensor, torch.Tensor]:
+        halves = [torch.from_numpy(RENDERER.truth(path(1)[0]).color) for _ in range(2)]
         halves[1][:16, :16] = 500.0  # of B alone, after a good score of A
         return halves[0], halves[1]
 

@@ -23,7 +23,7 @@ def filled(capacity_views: int, count: int, seed: int = 0) -> PairMemory:
 
 
 def marks(memory: PairMemory) -> list[float]:
-    return [float(view.pixels["color"][0, 0, 0, 0]) for view in memory.views]
+    return [float(view.layers["color"][0, 0, 0, 0]) for view in memory.views]
 
 
 def test_it_keeps_the_newest_and_a_sample_of_the_old() -> None:

@@ -24,12 +24,10 @@ from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Camera
 from renderer_bridge.mitsuba_render import (
     _chunks,
-    from_the_camera,
     render_aovs,
     render_color,
     render_frame,
     render_pair,
-    unit_or_zero,
 )
 from renderer_bridge.mitsuba_scene import MitsubaScene
 
@@ -336,11 +334,6 @@ def test_a_metals_albedo_is_clamped_sample_by_sample(jit: None, tmp_path: Path) 
     assert whole.max() <= 1 and abs(np.mean(parts) - whole.mean()) < 0.02
 
 
-def test_unit_or_zero() -> None:
-    normals = np.array([[[0, 0, 3], [0, 0, 0]], [[1e-9, 0, 0], [0.1, 0.1, 0]]], dtype=np.float32)
-    np.testing.assert_allclose(np.linalg.norm(unit_or_zero(normals), axis=-1), [[1, 0], [0, 1]], rtol=EXACT)
-
-
 def tilted_camera() -> Camera:
     """Looks straight at a wall in the plane z = 3, rolled, 24x10 pixels."""
     to_world = look_at(np.array([0.4, -0.3, 0.5]), np.array([0.4, -0.3, 3.0]), np.array([0.3, 1.0, 0.0]))
@@ -364,15 +357,6 @@ def test_positions_project_back_into_their_own_pixels(tmp_path: Path) -> None:
     distance = np.linalg.norm(layers["position"] - camera.origin, axis=-1)
     # The mean distance in a pixel is above that of its middle by the square of the pixel's angle, 0.05, at most.
     np.testing.assert_allclose(layers["depth"][..., 0], distance, rtol=2e-3)
-
-
-def test_distances_are_those_from_the_camera_and_not_from_its_near_plane() -> None:
-    camera = Camera(np.eye(4), 90.0, (2, 4))  # half a unit to the middle of a pixel, 0.5 and 1.5 upwards, at distance 1
-    depth = np.full((4, 2, 1), 3.0, np.float32)
-    depth[3, 1] = 0.0  # nothing there
-    outer, inner = np.sqrt(1 + 0.25 + 2.25), np.sqrt(1 + 0.25 + 0.25)
-    expected = [[3 + 2 * outer] * 2, [3 + 2 * inner] * 2, [3 + 2 * inner] * 2, [3 + 2 * outer, 0]]
-    np.testing.assert_allclose(from_the_camera(depth, camera, 2.0)[..., 0], expected, rtol=EXACT)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from denoiser.devices import to_host
 from denoiser.metrics import tone_map
-from online.reprojection import History, ReprojectionConfig, blend, temporal_error, warp
+from online import reprojection
+from online.reprojection import DEFAULTS, History, Reprojected, ReprojectionConfig, temporal_error
 from renderer_bridge.camera_path import look_at
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Camera, Frame, Image
@@ -28,6 +30,24 @@ HALF = 0.6
 
 def looking(origin: tuple[float, float, float], target: tuple[float, float, float], size: tuple[int, int]) -> Camera:
     return Camera(look_at(np.array(origin), np.array(target), np.array([0.0, 1.0, 0.0])), 60.0, size)
+
+
+def warp(image: Image, frame: Frame, last: Frame) -> Reprojected:
+    """`reprojection.warp` with arrays of numpy."""
+    warped = reprojection.warp(image, frame, last)
+    return Reprojected(to_host(warped.color), warped.used.numpy())
+
+
+def blend(
+    current: Image,
+    frame: Frame,
+    history: History | None,
+    error: Image | None = None,
+    config: ReprojectionConfig = DEFAULTS,
+) -> tuple[Image, History, NDArray[np.bool_]]:
+    """`reprojection.blend` with arrays of numpy."""
+    color, after, used = reprojection.blend(current, frame, history, error, config)
+    return to_host(color), History(to_host(after.color), after.age.numpy(), after.frame), used.numpy()
 
 
 def pattern(frame: Frame) -> Image:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from denoiser.devices import to_host
 from denoiser.residual import return_residual
 from renderer_bridge.frame import Frame, Image, Pair
 
@@ -28,13 +29,17 @@ def noisy(truth: Image, spp: int, seed: int) -> Image:
     return np.asarray(truth * np.random.default_rng(seed).gamma(spp, 1 / spp, truth.shape), dtype=np.float32)
 
 
+def returned(halves: Pair, denoised_a: Image, denoised_b: Image) -> Image:
+    return to_host(return_residual(halves, denoised_a, denoised_b))
+
+
 def error(picture: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(np.square(picture - scene()[0]))))
 
 
 def test_a_color_that_both_halves_get_wrong_comes_back() -> None:
     tinted = scene()[0] * np.float32([1.2, 1.0, 0.8])
-    result = return_residual(pair(4), tinted, tinted)
+    result = returned(pair(4), tinted, tinted)
     assert error(result) < error(tinted) / 4  # noise of 0.35 relative, averaged over some 64x64 pixels, is 0.01
 
 
@@ -42,12 +47,12 @@ def test_a_right_picture_stays_right() -> None:
     """Nothing is shared but the truth: what comes back is the doubt of the estimate."""
     truth = scene()[0]
     noise = error((pair(4).a.color + pair(4).b.color) / 2)
-    assert error(return_residual(pair(4), truth, truth)) < noise / 8
+    assert error(returned(pair(4), truth, truth)) < noise / 8
 
 
 def test_more_samples_bring_it_to_the_render_whatever_the_denoiser_says() -> None:
     wrong = np.full_like(scene()[0], 0.3)
-    errors = [error(return_residual(pair(spp), wrong, wrong)) for spp in (4, 64, 1024)]
+    errors = [error(returned(pair(spp), wrong, wrong)) for spp in (4, 64, 1024)]
     noise = [error((pair(spp).a.color + pair(spp).b.color) / 2) for spp in (4, 64, 1024)]
     assert errors[0] > errors[1] > errors[2]
     assert errors[0] < noise[0] and errors[2] < 1.1 * noise[2]
@@ -55,7 +60,7 @@ def test_more_samples_bring_it_to_the_render_whatever_the_denoiser_says() -> Non
 
 def test_residuals_of_zero_change_nothing() -> None:
     halves = pair(4)
-    result = return_residual(halves, halves.a.color, halves.b.color)
+    result = returned(halves, halves.a.color, halves.b.color)
     np.testing.assert_allclose(result, (halves.a.color + halves.b.color) / 2, rtol=1e-6)
 
 
@@ -73,7 +78,7 @@ def sky_pair(background: Image) -> Pair:
 def test_a_background_without_noise_is_what_the_render_shows() -> None:
     background = np.full((HEIGHT, WIDTH, 3), np.float32(0.25))
     halves = sky_pair(background)
-    result = return_residual(halves, *(np.full_like(background, 0.3) for _ in range(2)))
+    result = returned(halves, *(np.full_like(background, 0.3) for _ in range(2)))
     np.testing.assert_array_equal(result[:, WIDTH // 2 :], background[:, WIDTH // 2 :])
     assert not np.array_equal(result[:, : WIDTH // 2], (halves.a.color + halves.b.color)[:, : WIDTH // 2] / 2)
 
@@ -83,7 +88,7 @@ def test_fog_before_a_black_background_is_denoised_where_no_sample_met_it() -> N
     halves = sky_pair(np.zeros((HEIGHT, WIDTH, 3), np.float32))
     for half in (halves.a, halves.b):
         half.color[:, WIDTH // 2 :] = (random.uniform(size=(HEIGHT, WIDTH // 2, 1)) < 0.1) * np.float32(1)
-    result = return_residual(halves, *(np.full((HEIGHT, WIDTH, 3), np.float32(0.1)) for _ in range(2)))
+    result = returned(halves, *(np.full((HEIGHT, WIDTH, 3), np.float32(0.1)) for _ in range(2)))
     assert result[:, WIDTH // 2 + 8 :].min() > 0.01
 
 
@@ -91,16 +96,16 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(5)
     a, b, fa, fb = (random.gamma(2, 0.5, (203, 45, 3)).astype(np.float32) for _ in range(4))
     halves = Pair(Frame(a, fa / 8, seed=1), Frame(b, fb / 8, seed=2))
-    whole = return_residual(halves, fa, fb)
+    whole = returned(halves, fa, fb)
     monkeypatch.setattr("denoiser.residual.STRIP_PIXELS", 45 * 64)
-    np.testing.assert_allclose(return_residual(halves, fa, fb), whole, rtol=1e-4, atol=1e-5)  # order of float32 sums
+    np.testing.assert_allclose(returned(halves, fa, fb), whole, rtol=1e-4, atol=1e-5)  # order of float32 sums
 
 
 def test_a_firefly_stays_out() -> None:
     truth = scene()[0]
     halves = pair(64)
     halves.a.color[20, 10] = 1e4
-    result = return_residual(halves, truth, truth)
+    result = returned(halves, truth, truth)
     assert abs(result - truth).max() < 0.2  # its share of 1e4 / 2 would be 5000
 
 
@@ -108,10 +113,10 @@ def test_a_firefly_stays_out() -> None:
 def test_any_size(size: tuple[int, int]) -> None:
     random = np.random.default_rng(1)
     a, b = (random.uniform(0, 1, (*size, 3)).astype(np.float32) for _ in range(2))
-    result = return_residual(Pair(Frame(a, seed=1), Frame(b, seed=2)), a * 0, b * 0)
+    result = returned(Pair(Frame(a, seed=1), Frame(b, seed=2)), a * 0, b * 0)
     assert result.shape == (*size, 3) and np.isfinite(result).all() and result.min() >= 0
 
 
 def test_a_black_picture_stays_black() -> None:
     black = np.zeros((20, 30, 3), np.float32)
-    assert not return_residual(Pair(Frame(black, seed=1), Frame(black, seed=2)), black, black).any()
+    assert not returned(Pair(Frame(black, seed=1), Frame(black, seed=2)), black, black).any()

@@ -106,7 +106,7 @@ def test_infinite_loss_goes_back_to_the_last_good_weights() -> None:
     trainer.learn(2)
     trainer.observe(0.1, 1.0)
     good = weights(trainer)
-    trainer.memory.views[-1].pixels["color"][:] = 3e38  # squares are infinite
+    trainer.memory.views[-1].layers["color"].fill_(3e38)  # squares are infinite
     losses, event = trainer.learn(5)
     assert event is not None and "back to the last good weights" in event and len(losses) == 1
     assert equal(weights(trainer), good)

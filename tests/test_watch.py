@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from fake_renderer import FakeRenderer, camera_at
 
 from online.watch import CELL, PATIENCE, Watch, better_elsewhere, relative_errors, runaway
@@ -63,4 +64,4 @@ def test_where_a_denoised_half_runs_away_is_found_and_nothing_else() -> None:
     assert away.shape == (70, 90) and away[20:30, 20:30].all() and not away[:, 5 * CELL :].any()
     assert better_elsewhere(wild, pair.a.color, pair.b.color, away)
     assert not better_elsewhere(truth * 0 + 50, pair.a.color, pair.b.color, away)
-    assert not better_elsewhere(wild, pair.a.color, pair.b.color, np.ones_like(away))
+    assert not better_elsewhere(wild, pair.a.color, pair.b.color, torch.ones_like(away))
