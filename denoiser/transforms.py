@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.utils.dlpack
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.dlpack import DLDeviceType, from_dlpack
 
 from denoiser.paper import TONE_MAP_GAMMA
 from renderer_bridge.frame import Image, Pixels
@@ -87,16 +87,22 @@ def to_nchw(image: Pixels, device: torch.device | str | None = None) -> Tensor:
     """View an image (H, W, C), or a batch (N, H, W, C), as a float32 tensor (N, C, H, W).
 
     `image` is anything that speaks DLPack: a numpy array, a Dr.Jit tensor, a torch tensor. Nothing is copied unless it
-    must be (another device, another type, read-only memory): the result shares the memory of `image`, channels last.
-    Raises ValueError when `image` has neither three nor four dimensions.
+    must be (another device, another type, read-only memory, a GPU's memory for a torch without CUDA): the result shares
+    the memory of `image`, channels last. Raises ValueError when `image` has neither three nor four dimensions.
     """
-    if isinstance(image, np.ndarray) and not image.flags.writeable:
-        image = image.copy()
-    tensor = image if isinstance(image, Tensor) else torch.utils.dlpack.from_dlpack(image)
+    tensor = image if isinstance(image, Tensor) else _imported(image)
     if tensor.ndim not in (3, 4):
         raise ValueError(f"an image has shape (H, W, C), a batch (N, H, W, C), not {tuple(tensor.shape)}")
     batch = tensor if tensor.ndim == 4 else tensor.unsqueeze(0)
     return batch.to(device=device, dtype=torch.float32, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def _imported(image: Pixels) -> Tensor:
+    """What another library made, as a tensor over the same memory where torch can have it."""
+    if isinstance(image, np.ndarray):
+        return from_dlpack(image if image.flags.writeable else image.copy())
+    on_gpu = image.__dlpack_device__()[0] == DLDeviceType.kDLCUDA
+    return from_dlpack(np.array(image) if on_gpu and not torch.cuda.is_available() else image)
 
 
 def to_hwc(tensor: Tensor) -> Tensor:

@@ -13,17 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from small_scenes import HEIGHT, PATH, SKY, SPHERE, WIDTH, load, matte, room, sensor, shape, use_variant
 
-from renderer_bridge import mitsuba_render
+from renderer_bridge import mitsuba_launch
 from renderer_bridge.camera_path import look_at
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Camera
 from renderer_bridge.mitsuba_render import (
-    _chunks,
     render_aovs,
     render_color,
     render_frame,
@@ -226,36 +223,25 @@ def test_the_launch_agrees_with_mitsubas_own_render(noisy_room: MitsubaScene, ha
 # Chunks
 
 
-@given(st.integers(1, 500), st.integers(1, 40), st.integers(1, 200))
-def test_chunks_hold_every_sample_once_within_the_limit(pixels: int, spp: int, limit: int) -> None:
-    counts = np.zeros(pixels, dtype=int)
-    for part, samples in _chunks(pixels, spp, limit):
-        assert 0 < (part.stop - part.start) * samples <= limit
-        counts[part] += samples
-    assert (counts == spp).all()
-
-
-def test_4k_at_64_spp_stays_within_the_chunk() -> None:
-    chunks = list(_chunks(3840 * 2160, 64, mitsuba_render.CHUNK_SAMPLES))
-    assert max((part.stop - part.start) * samples for part, samples in chunks) <= mitsuba_render.CHUNK_SAMPLES
-
-
 @pytest.mark.parametrize("limit", [PIXELS * 2, 100])  # several samples a launch, and parts of the picture
 def test_chunked_renders_have_the_same_expectation(
     jit: None, noisy_room: MitsubaScene, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     whole = gray_stack(noisy_room, range(12), spp=3)
-    sizes = []
-    original = mitsuba_render._jit
+    sizes: list[int] = []
+    waited: list[int] = []
+    original = mitsuba_launch._jit
 
     def counted(launch: Any, pixels: slice, spp: int, seed: int) -> Any:
         sizes.append((pixels.stop - pixels.start) * spp)
         return original(launch, pixels, spp, seed)
 
-    monkeypatch.setattr(mitsuba_render, "CHUNK_SAMPLES", limit)
-    monkeypatch.setattr(mitsuba_render, "_jit", counted)
+    monkeypatch.setattr(mitsuba_launch, "CHUNK_SAMPLES", limit)
+    monkeypatch.setattr(mitsuba_launch, "_jit", counted)
+    monkeypatch.setattr(mitsuba_launch, "_wait", lambda: waited.append(len(sizes)))
     assert_same_picture(whole, gray_stack(noisy_room, range(12), spp=3))
     assert sum(sizes) == 12 * PIXELS * 3 and max(sizes) <= limit
+    assert len(waited) == len(sizes) - 12  # before all launches but the first of a picture: memory is bounded by one
 
 
 def test_chunked_aovs_lie_where_they_belong(
@@ -263,7 +249,7 @@ def test_chunked_aovs_lie_where_they_belong(
 ) -> None:
     camera = noisy_room.camera()
     whole = render_aovs(noisy_room, camera, ["position"], spp=64, seed=1)["position"]
-    monkeypatch.setattr(mitsuba_render, "CHUNK_SAMPLES", 77)
+    monkeypatch.setattr(mitsuba_launch, "CHUNK_SAMPLES", 77)
     parts = render_aovs(noisy_room, camera, ["position"], spp=64, seed=1)["position"]
     # Positions differ by the jitter in a pixel, 0.3 wide at most here, over sqrt(64); a row is 0.2 to 0.6 away.
     assert np.quantile(np.abs(whole - parts), 0.95) < 0.05

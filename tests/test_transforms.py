@@ -71,6 +71,28 @@ def test_read_only_and_half_images_are_copied() -> None:
     assert to_nchw(image).dtype == torch.float32
 
 
+class OnAGpu:
+    """An array of a GPU, as far as a torch without CUDA can see."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.image = image
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (2, 0)  # DLPack: CUDA, the first device
+
+    def __dlpack__(self, **options: object) -> object:
+        raise AssertionError("torch has no CUDA")
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return self.image
+
+
+def test_what_lies_on_a_gpu_that_torch_cannot_use_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    image = np.random.default_rng(0).random((2, 3, 3)).astype(np.float32)
+    np.testing.assert_array_equal(to_image(to_nchw(OnAGpu(image))), image)
+
+
 def test_a_batch_keeps_its_order() -> None:
     batch = np.arange(2 * 3 * 4 * 3, dtype=np.float32).reshape(2, 3, 4, 3)
     np.testing.assert_array_equal(to_image(to_nchw(batch)[1]), batch[1])
