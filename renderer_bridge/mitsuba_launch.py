@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer_bridge.errors import SceneError, UsageError
+from renderer_bridge.mitsuba_messages import no_warnings
 from renderer_bridge.mitsuba_pixels import Channel, mean
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import derive_seed
@@ -174,7 +175,7 @@ def _on_the_film(y: Any, sensor: Any, size: tuple[int, int]) -> Any:
 
 def _scalar(launch: Launch, spp: int, seed: int) -> Sums:
     """One render of a scalar variant; it hides the samples, so a picture with invalid ones is rendered again singly."""
-    with _no_warnings():
+    with no_warnings():
         image = _scalar_image(launch, spp, seed)
         finite = np.isfinite(image).all(axis=-1)
         if finite.all():
@@ -189,16 +190,3 @@ def _scalar_image(launch: Launch, spp: int, seed: int) -> NDArray[np.float64]:
     image = launch.integrator.render(launch.scene.scene, launch.sensor, seed=seed, spp=spp)
     pixels = np.array(image, dtype=np.float64)  # (H, W, C), with alpha where the film has it
     return pixels.reshape(-1, pixels.shape[-1])[:, : launch.channels]
-
-
-@contextlib.contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Keep Mitsuba from printing a line for every invalid sample: they are counted here."""
-    import mitsuba as mi
-
-    before = mi.logger().log_level()
-    mi.logger().set_log_level(mi.LogLevel.Error)
-    try:
-        yield
-    finally:
-        mi.logger().set_log_level(before)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from renderer_bridge.errors import N2NWarning, SceneError
+from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Camera
+from renderer_bridge.mitsuba_messages import logged_as_warnings, plain, warn
 
 NOISY_INTEGRATORS = ("path", "volpath", "volpathmis", "direct")
 KEPT_SETTINGS = ("max_depth", "rr_depth", "hide_emitters")  # of an integrator that is replaced
@@ -108,14 +107,14 @@ def load_scene(
     variant = mi.variant()
     config = mi.parser.ParserConfig(variant)
     config.unused_properties = mi.LogLevel.Warn
-    with _mitsuba_warnings(path), _resolver_folder(path.resolve().parent):
+    with logged_as_warnings(path), _resolver_folder(path.resolve().parent):
         try:
             state = mi.parser.parse_file(config, str(path), **dict(defines or {}))
             mi.parser.transform_all(config, state)
             name = _prepare_nodes(path, state.nodes, width, height)
             loaded = mi.parser.instantiate(config, state)
         except (RuntimeError, ValueError, TypeError) as error:
-            raise SceneError(f"{path}: cannot be loaded: {_plain(error)}") from error
+            raise SceneError(f"{path}: cannot be loaded: {plain(error)}") from error
     scene = loaded[0] if isinstance(loaded, list) else loaded
     if not isinstance(scene, mi.Scene):
         raise SceneError(f"{path}: holds a {type(scene).__name__}; a <scene> is needed")
@@ -144,7 +143,7 @@ def _prepare_nodes(path: Path, nodes: Any, width: int | None, height: int | None
     fallback = "volpath" if any(node.type == kinds.Medium for node in nodes) else "path"
     own = _own_integrators(nodes)
     if not own:
-        _warn(f"{path}: has no integrator; {fallback!r} is used")
+        warn(f"{path}: has no integrator; {fallback!r} is used")
         return fallback
     return _prepare_integrator(path, own[0], nodes, fallback)
 
@@ -174,7 +173,7 @@ def _prepare_integrator(path: Path, node: Any, nodes: Any, fallback: str) -> str
                 replacement[key] = props[key]
     node.props = replacement  # last of all: Mitsuba copies it over the properties that `wrapped` refers to
     name = str(replacement.plugin_name())
-    _warn(
+    warn(
         f"{path}: integrator {found!r} cannot render noisy pairs and was replaced by {name!r}"
         f"{'' if usable is None else ', which it wraps'}; kept as they are: {', '.join(NOISY_INTEGRATORS)}"
     )
@@ -265,44 +264,3 @@ def _resolver_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         mi.set_file_resolver(before)
-
-
-@contextlib.contextmanager
-def _mitsuba_warnings(path: Path) -> Iterator[None]:
-    """Turn what Mitsuba logs while loading into one `N2NWarning` each; duplicates are told once."""
-    import mitsuba as mi
-
-    messages: list[str] = []
-
-    class Collector(mi.Appender):  # type: ignore[misc]
-        def append(self, level: Any, text: str) -> None:
-            if level >= mi.LogLevel.Warn:
-                messages.append(_plain(text))
-
-        def log_progress(self, *args: Any) -> None:
-            pass
-
-    logger = mi.logger()
-    before = [logger.appender(i) for i in range(logger.appender_count())]
-    collector = Collector()
-    logger.clear_appenders()
-    logger.add_appender(collector)
-    try:
-        yield
-    finally:
-        logger.clear_appenders()
-        for appender in before:
-            logger.add_appender(appender)
-        for message in dict.fromkeys(messages):
-            _warn(f"{path}: {message}")
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, N2NWarning, stacklevel=2)
-
-
-def _plain(text: object) -> str:
-    """A Mitsuba message as one line, without date, source location and color codes."""
-    line = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(str(text).split()))
-    line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+ +", "", line)
-    return re.sub(r"\[[\w.]+:\d+\] ", "", line)
