@@ -37,7 +37,7 @@ from apps._flythrough_output import (
 from denoiser.checkpoint import Log, open_run
 from denoiser.model import load_model
 from online.flythrough import flythrough
-from online.records import FlythroughRecord, FrameRequest, Renderer
+from online.records import FlythroughRecord, FrameRequest, Outdated, Renderer
 from online.replay import PairFolderRenderer
 from online.trainer import OnlineConfig, OnlineTrainer
 from renderer_bridge.atomic import sole_writer
@@ -263,10 +263,10 @@ class _Referenced:
     references: References
     index: int
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
         """The renderer's pair with the reference of its frame."""
-        pair = self.renderer.render(camera, spp, seeds)
-        if pair.reference is None:
+        pair = self.renderer.render(camera, spp, seeds, outdated)
+        if pair is not None and pair.reference is None:
             found = self.references.of(camera, self.index)
             pair = dataclasses.replace(pair, reference=None if found is None else found.color)
         self.index += 1

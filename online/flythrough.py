@@ -7,7 +7,7 @@ shown.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -21,7 +21,7 @@ from denoiser.residual import return_residual
 from denoiser.score import pair_mse
 from denoiser.transforms import to_hwc, to_nchw
 from online.accumulate import Accumulated, settle
-from online.records import FlythroughRecord, FrameRequest, Pictures, Renderer
+from online.records import FlythroughRecord, FrameRequest, Outdated, Pictures, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
 from online.watch import better_elsewhere, relative_errors, runaway
@@ -40,14 +40,14 @@ def flythrough(
     seed: int = 0,
     first: int = 0,
     history: History | None = None,
-    outdated: Callable[[], bool] = lambda: False,
+    outdated: Outdated | None = None,
 ) -> Generator[FlythroughRecord, None, None]:
     """Render, score, learn from, and denoise one frame per request; requests are taken one at a time, when due.
 
     All noise is a function of (`seed`, frame), where frames count from `first`; a flight that was interrupted goes on
     with the restored trainer, the next `first` and the last record's history. An unchanged camera is at rest: its
-    samples accumulate, and the picture goes to the render itself. When `outdated` then says, after rendering, that the
-    camera has moved on, nobody waits for that frame any more: it is neither learned from nor yielded. To stop is to
+    samples accumulate, and the picture goes to the render itself. When `outdated` then says, between any two stages or
+    launches, that the camera has moved on, nobody waits for that frame any more and it is not yielded. To stop is to
     cease iterating. Raises what `renderer.render` raises.
     """
     view: Accumulated | None = None
@@ -55,13 +55,14 @@ def flythrough(
     for index, request in enumerate(requests, first):
         stage = _Stages(trainer.device)
 
+        resting = view is not None and view.shows(request.camera) and not request.cut
+        left = outdated if resting else None
         with stage("render"):
-            fresh = pair_on(renderer.render(request.camera, request.spp, pair_seeds(seed, index)), trainer.device)
-            resting = view is not None and view.shows(request.camera) and not request.cut
+            rendered = renderer.render(request.camera, request.spp, pair_seeds(seed, index), left)
+            if rendered is None or (left and left()):
+                continue
+            fresh = pair_on(rendered, trainer.device)
             view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
-
-        if resting and outdated():
-            continue
 
         # Score before learning: this B is still unseen, and so the estimate unbiased.
         with stage("score"):
@@ -70,6 +71,8 @@ def flythrough(
             noisy_score = pair_mse(fresh.a.color, fresh.b.color, fresh.a.color)
             relative = relative_errors(scored, fresh.a.color, fresh.b.color)
             event = trainer.observe(*relative)
+        if event is None and left and left():
+            continue
 
         losses: list[float] = []
         with stage("train"):
@@ -79,6 +82,8 @@ def flythrough(
                     request.train_steps, seconds=request.train_seconds, learning_rate=request.learning_rate
                 )
                 event = accident or event
+        if event is None and left and left():
+            continue
 
         with stage("denoise"):
             halves = _tamed(view.pair, denoise_halves(trainer.model, view.pair), trainer.trusted)

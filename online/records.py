@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -12,15 +13,18 @@ from online.reprojection import History
 from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Camera, Denoised, Image, Pair, Pixels
 
+Outdated = Callable[[], bool]
+"""Whether a frame in progress is of no use any more."""
+
 
 class Renderer(Protocol):
     """Where noisy pairs come from: Mitsuba, a folder of finished pairs, a fake in tests."""
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
         """Both halves of a pair at `camera`, `spp` samples per pixel each, with albedo, normal, position and depth.
 
-        All noise is a function of `seeds`. The halves may share their AOVs; their colors are independent. Raises
-        `SceneError` when it cannot render.
+        All noise is a function of `seeds`. The halves may share their AOVs; their colors are independent. None when
+        `outdated`, asked on the way, said that nobody waits for them. Raises `SceneError` when it cannot render.
         """
 
 

@@ -34,9 +34,9 @@ class PairFolderRenderer:
             assert self._current.a.camera is not None
             yield self._current.a.camera
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair:
         """The pair of the view whose camera was given last. Raises `DatasetError` for another camera."""
-        del spp, seeds
+        del spp, seeds, outdated
         if self._current is None or self._current.a.camera is not camera:
             raise DatasetError("a folder of finished pairs has no view at another camera than its own")
         return self._current

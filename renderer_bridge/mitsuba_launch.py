@@ -63,8 +63,8 @@ def mean_samples(launch: Launch, spp: int, stream: tuple[int, int]) -> tuple[lis
     totals: dict[int, Sums] = {}  # by the first pixel of the launch
     limit = max(CHUNK_SAMPLES, height * width) if scalar else CHUNK_SAMPLES  # the scalar variants render whole pictures
     for index, (pixels, samples) in enumerate(_chunks(height * width, spp, limit)):
-        if index and not scalar:
-            _wait()  # or the memory of all launches would be taken at once
+        if index:
+            wait(launch.scene)  # or the memory of all launches would be taken at once
         seed = derive_seed(*stream, index)
         added = _scalar(launch, samples, seed) if scalar else _jit(launch, pixels, samples, seed)
         before = totals.get(pixels.start)
@@ -95,11 +95,12 @@ def evaluate(scene: MitsubaScene, *values: Any) -> None:
         dr.eval(*values)
 
 
-def _wait() -> None:
+def wait(scene: MitsubaScene) -> None:
     """Until what was launched is done."""
-    import drjit as dr
+    if not _is_scalar(scene):
+        import drjit as dr
 
-    dr.sync_thread()
+        dr.sync_thread()
 
 
 @contextlib.contextmanager

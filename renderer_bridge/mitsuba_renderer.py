@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from renderer_bridge.frame import Camera, Frame, Pair
+from renderer_bridge.mitsuba_launch import wait
 from renderer_bridge.mitsuba_render import aovs_on_device, color_on_device
 from renderer_bridge.mitsuba_scene import MitsubaScene
 
@@ -24,17 +26,24 @@ class MitsubaRenderer:
     sensor: int = 0
     aov_spp: int = AOV_SPP
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(
+        self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Callable[[], bool] | None = None
+    ) -> Pair | None:
         """Both halves at `camera`, their arrays where the variant computes: Dr.Jit tensors, which torch takes over
-        without a copy, or numpy arrays in the scalar variants. Raises `SceneError` when Mitsuba cannot render.
+        without a copy, or numpy arrays in the scalar variants.
+
+        With `outdated` each launch is waited for, and then that is asked; None when the answer was yes. Raises
+        `SceneError` when Mitsuba cannot render.
         """
         names = ["albedo", "sh_normal", "position", "depth"]
         layers = aovs_on_device(self.scene, camera, names, spp=self.aov_spp, seed=seeds[0], sensor=self.sensor)
-        a, b = (
-            Frame(
-                color=color_on_device(self.scene, camera, spp=spp, seed=seed, sensor=self.sensor),
-                camera=camera, spp=spp, seed=seed, **layers,
-            )
-            for seed in seeds
-        )  # fmt: skip
+        halves = []
+        for seed in seeds:
+            if outdated is not None:
+                wait(self.scene)
+                if outdated():
+                    return None
+            color = color_on_device(self.scene, camera, spp=spp, seed=seed, sensor=self.sensor)
+            halves.append(Frame(color=color, camera=camera, spp=spp, seed=seed, **layers))
+        a, b = halves
         return Pair(a, b)

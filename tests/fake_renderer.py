@@ -60,7 +60,7 @@ class FakeRenderer:
         layers["depth"] = np.where(hit[..., None], layers["depth"], 0.0)
         return Frame(color.astype(np.float32), camera=camera, **{k: v.astype(np.float32) for k, v in layers.items()})
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair:
         """The truth with noise in both halves."""
         self.renders += 1
         truth = self.truth(camera)

@@ -43,7 +43,7 @@ class GatedRenderer(FakeRenderer):
         self.waiting = threading.Event()
         self.cameras: list[Camera] = []
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair:
         """As the protocol says."""
         if not self.gate.is_set():
             self.waiting.set()

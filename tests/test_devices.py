@@ -79,7 +79,7 @@ class Uploads(TorchDispatchMode):
 class DeviceRenderer(FakeRenderer):
     """Renders on the device, as Mitsuba does in its CUDA variants."""
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int]) -> Pair:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair:
         return pair_on(super().render(camera, spp, seeds), META)
 
 

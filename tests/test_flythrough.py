@@ -96,14 +96,27 @@ def test_where_the_network_runs_away_the_picture_is_the_blurred_render(monkeypat
     assert psnr(record.denoised.color[:, 40:], truth[:, 40:]) > 40
 
 
-def test_a_resting_frame_that_nobody_waits_for_is_left_out() -> None:
-    cameras = [*path(2), path(2)[1], path(2)[1], *path(3)[2:]]
+@pytest.mark.parametrize(("asked", "steps"), [(0, 3), (1, 3), (2, 4)])
+def test_a_resting_frame_that_nobody_waits_for_is_left_out(asked: int, steps: int) -> None:
+    """Asked at rest alone: after rendering, after scoring, after training."""
+    cameras = [*path(2), path(2)[1], *path(3)[2:]]
     requests = (FrameRequest(camera, 2, 1) for camera in cameras)
-    answers = iter([False, True])  # asked at rest alone
+    answers = iter([False] * asked + [True])
     trainer = OnlineTrainer(CONFIG)
     records = list(flythrough(RENDERER, requests, trainer, outdated=lambda: next(answers)))
-    assert [record.index for record in records] == [0, 1, 2, 4]
-    assert [record.accumulated for record in records] == [1, 1, 2, 1] and trainer.steps == 4
+    assert [record.index for record in records] == [0, 1, 3]
+    assert [record.accumulated for record in records] == [1, 1, 1] and trainer.steps == steps
+
+
+def test_a_renderer_may_give_up_a_resting_frame_but_no_other() -> None:
+    class GivesUp(FakeRenderer):
+        def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair | None:  # type: ignore[override]
+            return super().render(camera, spp, seeds) if outdated is None else None
+
+    cameras = [*path(2), path(2)[1], *path(3)[2:]]
+    requests = (FrameRequest(camera, 2, 1) for camera in cameras)
+    records = list(flythrough(GivesUp(), requests, OnlineTrainer(CONFIG), outdated=lambda: False))
+    assert [record.index for record in records] == [0, 1, 3]
 
 
 def test_without_training_nothing_changes_and_nothing_is_lost() -> None:

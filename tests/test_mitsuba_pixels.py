@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_scenes import use_variant
 
 from renderer_bridge.frame import Camera
 from renderer_bridge.mitsuba_pixels import from_the_camera, in_range, layer, mean, to_numpy, unit_or_zero
-from renderer_bridge.mitsuba_variant import set_variant
 
 EXACT = 1e-6  # float32
 
@@ -20,7 +20,8 @@ def jit(values: object) -> Any:
     """The values as an array of the JIT variant."""
     import mitsuba as mi
 
-    set_variant("llvm_ad_rgb")
+    if use_variant().startswith("scalar"):
+        pytest.skip("no JIT variant runs here")
     return mi.Float(np.asarray(values, np.float32))
 
 

@@ -238,7 +238,7 @@ def test_chunked_renders_have_the_same_expectation(
 
     monkeypatch.setattr(mitsuba_launch, "CHUNK_SAMPLES", limit)
     monkeypatch.setattr(mitsuba_launch, "_jit", counted)
-    monkeypatch.setattr(mitsuba_launch, "_wait", lambda: waited.append(len(sizes)))
+    monkeypatch.setattr(mitsuba_launch, "wait", lambda scene: waited.append(len(sizes)))
     assert_same_picture(whole, gray_stack(noisy_room, range(12), spp=3))
     assert sum(sizes) == 12 * PIXELS * 3 and max(sizes) <= limit
     assert len(waited) == len(sizes) - 12  # before all launches but the first of a picture: memory is bounded by one
