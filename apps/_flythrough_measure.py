@@ -106,7 +106,7 @@ class Measurer:
             return psnr_corrected(picture, reference.color, reference.mse)
 
         found = {"psnr_noisy": psnr(noisy), "psnr": psnr(record.denoised.color), "psnr_alone": psnr(record.alone)}
-        error = float(np.square(record.scored.astype(np.float64) - reference.color).mean())
+        error = float(np.mean([np.square(half.astype(np.float64) - reference.color).mean() for half in record.scored]))
         found["true_mse"] = error - reference.linear_mse
         if self._untrained is not None:
             found["psnr_untrained"] = psnr(denoise_pair(self._untrained, pair).color)

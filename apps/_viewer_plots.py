@@ -40,7 +40,7 @@ class Plots(QWidget):
             layout.addWidget(styled_label(title, "faint"))
             layout.addWidget(plot)
         score.setToolTip(
-            "Squared error over squared brightness, of one half, estimated from the noisy pair before training on it:\n"
+            "Squared error over squared brightness, mean of both halves, estimated before training on them:\n"
             "0.01 is a tenth of the brightness. Gaps are estimates that came out negative."
         )
         loss.setToolTip("The paper's relative loss on the training crops, mean of each frame's steps.")

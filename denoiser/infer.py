@@ -86,12 +86,6 @@ def denoise_halves(
         return _denoise(network, model, pair.a, tile_pixels), _denoise(network, model, pair.b, tile_pixels)
 
 
-def denoise_half(model: Model, frame: Frame) -> Tensor:
-    """f(A) alone, as `denoise_halves` gives it."""
-    with prepared(model) as network:
-        return _denoise(network, model, frame, TILE_PIXELS)
-
-
 def standard_error(a: Pixels, b: Pixels) -> Tensor:
     """Root mean square of half the difference of `a` and `b`, (H, W, 3), over a square of `ERROR_WINDOW`."""
     squares = ((to_nchw(a) - to_nchw(b)) / 2).square_()

@@ -12,7 +12,7 @@ from torch import nn
 
 from denoiser.metrics import psnr
 from denoiser.pair_cache import CachedView, open_array
-from denoiser.score import PairScore, mean_score, symmetric_pair_mse
+from denoiser.score import PairScore, mean_score, pair_mse
 from denoiser.transforms import PAPER_LAYERS, exposure, network_input, to_image, to_nchw
 from denoiser.unet import ALIGNMENT
 from renderer_bridge.frame import Image
@@ -45,7 +45,7 @@ def validate(network: nn.Module, views: Sequence[CachedView], device: torch.devi
         window = _central_window(pixels.shape[1], pixels.shape[2])
         a, b = (np.ascontiguousarray(pixels[half]["color"][window]) for half in (0, 1))
         denoised_a, denoised_b = (_denoise(network, pixels[half][window], device, bf16) for half in (0, 1))
-        scores.append(symmetric_pair_mse(denoised_a, denoised_b, a, b))
+        scores.append(pair_mse(denoised_a, denoised_b, a, b))
         reference = None
         if view.reference is not None:
             reference = np.array(open_array(view.reference)[window], np.float32)

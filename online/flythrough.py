@@ -16,7 +16,7 @@ from torch import Tensor
 from denoiser import devices
 from denoiser.devices import pair_on
 from denoiser.filters import gaussian
-from denoiser.infer import denoise_half, denoise_halves, standard_error
+from denoiser.infer import denoise_halves, standard_error
 from denoiser.residual import return_residual
 from denoiser.score import pair_mse
 from denoiser.transforms import to_hwc, to_nchw
@@ -64,12 +64,11 @@ def flythrough(
             fresh = pair_on(rendered, trainer.device)
             view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
 
-        # Score before learning: this B is still unseen, and so the estimate unbiased.
+        # Score before learning: these renders are still unseen, and so the estimate unbiased.
         with stage("score"):
-            scored = denoise_half(trainer.model, view.pair.a)
-            score = pair_mse(scored, fresh.b.color, fresh.a.color)
-            noisy_score = pair_mse(fresh.a.color, fresh.b.color, fresh.a.color)
-            relative = relative_errors(scored, fresh.a.color, fresh.b.color)
+            scored, noisy = denoise_halves(trainer.model, view.pair), (fresh.a.color, fresh.b.color)
+            score, noisy_score = pair_mse(*scored, *noisy), pair_mse(*noisy, *noisy)
+            relative = relative_errors(*scored, *noisy)
             event = trainer.observe(*relative)
         if event is None and left and left():
             continue
@@ -86,7 +85,9 @@ def flythrough(
             continue
 
         with stage("denoise"):
-            halves = _tamed(view.pair, denoise_halves(trainer.model, view.pair), trainer.trusted)
+            learned = bool(losses) or event is not None
+            halves = denoise_halves(trainer.model, view.pair) if learned else scored
+            halves = _tamed(view.pair, halves, trainer.trusted)
 
         with stage("combine"):
             alone, error = return_residual(view.pair, *halves), standard_error(*halves)

@@ -56,14 +56,14 @@ class FrameRequest:
 class Pictures:
     """The pictures of one frame, (H, W, C), as arrays of the device that made them.
 
-    `pair` is what was denoised, `color` the picture, `error` its estimated standard error, `scored` f(A) as it was
-    before training on this frame, and `alone` is `color` before it took part of the last result.
+    `pair` is what was denoised, `color` the picture, `error` its estimated standard error, `scored` f(A) and f(B) as
+    they were before training on this frame, and `alone` is `color` before it took part of the last result.
     """
 
     pair: Pair
     color: Pixels
     error: Pixels
-    scored: Pixels
+    scored: tuple[Pixels, Pixels]
     alone: Pixels
 
 
@@ -72,12 +72,13 @@ class FlythroughRecord:
     """One frame done.
 
     `pictures` lie on the device that made them. `pair`, `denoised`, `scored` and `alone` give them as numpy arrays, and
-    copy them from a GPU when first asked. `score` is the unbiased squared error of f(A) before training on this frame,
-    `noisy_score` that of A itself, both in linear radiance; `relative` are both over squared brightness, in which a
-    lamp counts no more than a wall (`online.watch`). `losses` are those of this frame's training steps, `steps` the
-    trainer's so far. `accumulated` counts the renders in `pair`. `reprojected` is the share of pixels that took part of
-    the last result. `seconds` are by stage: render, score, train, denoise, combine. `event` is a sentence when
-    something happened that a user should know. `history` is what the next frame may take along.
+    copy them from a GPU when first asked. `score` is the squared error of f(A) and f(B) before training on this frame,
+    told without bias from the pair, `noisy_score` that of A and B themselves, both in linear radiance; `relative` are
+    both over squared brightness, in which a lamp counts no more than a wall (`online.watch`). `losses` are those of
+    this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in `pair`. `reprojected`
+    is the share of pixels that took part of the last result. `seconds` are by stage: render, score, train, denoise,
+    combine. `event` is a sentence when something happened that a user should know. `history` is what the next frame may
+    take along.
     """
 
     index: int
@@ -105,9 +106,10 @@ class FlythroughRecord:
         return Denoised(to_host(self.pictures.color), to_host(self.pictures.error))
 
     @cached_property
-    def scored(self) -> Image:
-        """f(A), as it was before training on this frame."""
-        return to_host(self.pictures.scored)
+    def scored(self) -> tuple[Image, Image]:
+        """f(A) and f(B), as they were before training on this frame."""
+        a, b = self.pictures.scored
+        return to_host(a), to_host(b)
 
     @cached_property
     def alone(self) -> Image:

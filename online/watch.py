@@ -95,10 +95,12 @@ def better_elsewhere(denoised: Pixels, own: Pixels, other: Pixels, away: Tensor)
     return far < noise
 
 
-def relative_errors(denoised_a: Pixels, a: Pixels, b: Pixels) -> tuple[float, float]:
-    """Relative squared error of f(A) and of A, both estimated from the pair; all (H, W, 3) linear radiance."""
-    far, noise = devices.read(*(distance.mean() for distance in _distances(denoised_a, a, b)))
-    return far - noise / 2, noise / 2
+def relative_errors(denoised_a: Pixels, denoised_b: Pixels, a: Pixels, b: Pixels) -> tuple[float, float]:
+    """Relative squared error of f(A) and f(B), and of A and B, told from the pair as in `denoiser.score`; all (H, W, 3)
+    linear radiance."""
+    (far_a, noise), (far_b, _) = _distances(denoised_a, a, b), _distances(denoised_b, b, a)
+    error, noise_mean = devices.read((far_a + far_b - noise).mean() / 2, noise.mean())
+    return error, noise_mean / 2
 
 
 def _distances(denoised: Pixels, own: Pixels, other: Pixels) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ def record(
     camera, renderer = camera_at(resolution=resolution), FakeRenderer()
     pair, truth = renderer.render(camera, 4, (1, 2)), renderer.truth(camera).color
     picture = truth if color is None else color
-    pictures = Pictures(pair, picture, np.asarray(picture * np.float32(0.1)), truth, picture)
+    pictures = Pictures(pair, picture, np.asarray(picture * np.float32(0.1)), (truth, truth), picture)
     scores = PairScore(score, 0.01), PairScore(0.4, 0.01)
     return FlythroughRecord(
         index, FrameRequest(camera), pictures, *scores, (score, 0.4), losses, seconds={"render": 0.5}

@@ -109,7 +109,7 @@ def test_a_frame_is_made_on_the_device_and_no_picture_leaves_it(trainer: OnlineT
     assert [record.accumulated for record in records] == [1, 1, 1, 2, 3] and trainer.steps == 10
     for record in records:
         pictures = record.pictures
-        shown = (pictures.color, pictures.error, pictures.scored, pictures.alone)
+        shown = (pictures.color, pictures.error, *pictures.scored, pictures.alone)
         assert {tensor.device for tensor in shown} == {META} and {tensor.shape for tensor in shown} == {(48, 80, 3)}
     assert {tensor.device for view in trainer.memory.views for tensor in view.layers.values()} == {META}
     with pytest.raises(NotImplementedError, match="no data"):

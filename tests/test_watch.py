@@ -47,7 +47,8 @@ def test_relative_errors_are_those_of_the_truth() -> None:
     renderer = FakeRenderer()
     camera = camera_at(resolution=(160, 96))
     pair, truth = renderer.render(camera, 4, (1, 2)), renderer.truth(camera).color
-    score, noisy = relative_errors(truth * np.float32(1.1), pair.a.color, pair.b.color)
+    bright = truth * np.float32(1.1)
+    score, noisy = relative_errors(bright, bright, pair.a.color, pair.b.color)
     # Brightness is that of the smoothed gray picture, so colors weigh a little otherwise: 25 %.
     assert noisy == pytest.approx(1 / 8, rel=0.25) and score == pytest.approx(0.01, rel=0.5)
 
