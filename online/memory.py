@@ -22,13 +22,13 @@ NEWEST_SHARE = 0.3
 """Share of the crops that come from them."""
 
 TYPES = {"color": torch.float32, "albedo": torch.float16, "normal": torch.float16}
-"""How the layers are remembered: 24 bytes a pixel for both halves."""
+"""How the layers are remembered: 36 bytes a pixel when both halves share albedo and normal, else 48."""
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """One view: each layer of both halves (2, 3, H, W), the exposure of half A, and a reference (1, 3, H, W) if there
-    is one; all on one device."""
+    """One view: each layer of both halves (2, 3, H, W), or (1, 3, H, W) where they share it, the exposure of half A, and
+    a reference (1, 3, H, W) if there is one; all on one device."""
 
     layers: dict[str, Tensor]
     exposure: Tensor
@@ -92,7 +92,8 @@ def _remembered(pair: Pair) -> Remembered:
         halves = [getattr(half, name) for half in (pair.a, pair.b)]
         if any(half is None for half in halves):
             raise DatasetError(f"a half has no {name} layer; training needs {', '.join(TYPES)}")
-        layers[name] = torch.cat([to_nchw(half).to(dtype) for half in halves])
+        different = halves[:1] if halves[0] is halves[1] else halves
+        layers[name] = torch.cat([to_nchw(half).to(dtype) for half in different])
     reference = None if pair.reference is None else to_nchw(pair.reference).clone()
     return Remembered(layers, exposure(pair.a.color), reference)
 
@@ -106,7 +107,7 @@ def _crop(
     if clean_targets and view.reference is None:
         raise DatasetError("a pair has no reference; training on clean targets needs one for each")
     target = view.reference[0] if clean_targets and view.reference is not None else view.layers["color"][1 - half]
-    layers = {name: _cut(view.layers[name][half], window) for name in PAPER_LAYERS}
+    layers = {name: _cut(layer[half % len(layer)], window) for name, layer in view.layers.items()}
     layers["color"] = layers["color"] * view.exposure
     return layers, _cut(target, window) * view.exposure
 

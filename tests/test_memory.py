@@ -1,5 +1,7 @@
 """The memory of pairs: bounded, newest first, fair to the old, and a function of its seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ def pair(index: int) -> Pair:
 
 
 def filled(capacity_views: int, count: int, seed: int = 0) -> PairMemory:
-    size = 2 * 48 * 40 * 24
+    size = 48 * 40 * (2 * 12 + 6 + 6)  # color of both halves; albedo and normal, which they share, once
     memory = PairMemory(capacity_views * size, seed)
     for index in range(count):
         memory.add(pair(index))
@@ -70,3 +72,17 @@ def test_newest_views_are_preferred() -> None:
     newest = [memory._choose(random) is view for view in memory.views[-1:] for _ in range(4000)]
     share = 0.3 / NEWEST + 0.7 / 40
     assert np.mean(newest) == pytest.approx(share, abs=4 * np.sqrt(share / 4000))
+
+
+def test_layers_that_the_halves_share_are_kept_once_and_trained_on_with_both() -> None:
+    shared = pair(0)
+    assert shared.a.albedo is not None and shared.b.normal is not None
+    apart = replace(shared, b=replace(shared.b, albedo=shared.a.albedo.copy(), normal=shared.b.normal.copy()))
+    batches = []
+    for each, size in ((shared, 36), (apart, 48)):
+        memory = PairMemory(10**6, 0)
+        memory.add(each)
+        assert memory.views[0].bytes == 48 * 40 * size
+        batches.append(memory.batch(np.random.default_rng(1), 8, 32))
+    (layers, target), (others, other_target) = batches
+    assert torch.equal(target, other_target) and all(torch.equal(layers[name], others[name]) for name in layers)
