@@ -27,8 +27,8 @@ TYPES = {"color": torch.float32, "albedo": torch.float16, "normal": torch.float1
 
 @dataclass(frozen=True)
 class Remembered:
-    """One view: each layer of both halves (2, 3, H, W), or (1, 3, H, W) where they share it, the exposure of half A, and
-    a reference (1, 3, H, W) if there is one; all on one device."""
+    """One view: each layer of both halves (2, 3, H, W), or (1, 3, H, W) where they share it, the exposure of half A,
+    and a reference (1, 3, H, W) if there is one; all on one device."""
 
     layers: dict[str, Tensor]
     exposure: Tensor
