@@ -107,7 +107,10 @@ def _denoise(config: DenoiseConfig, model: Model, frames: list[Frame]) -> Denois
         raise DatasetError(f"{config.inputs[0]} and {config.inputs[1]}: {error}") from error
     denoised = denoise_pair(model, pair, precision=config.precision, residual=config.residual)
     assert denoised.error is not None
-    print(f"estimated standard error of the noise left: {float(np.mean(denoised.error)):.4g}", file=sys.stderr)
+    left, brightness = float(np.mean(denoised.error)), float(np.mean(denoised.color))
+    share = f", {100 * left / brightness:.1f} % of the mean radiance" if brightness else ""
+    what = "" if config.residual else " of the noise left"
+    print(f"estimated standard error{what}: {left:.4g}{share}", file=sys.stderr)
     return denoised
 
 

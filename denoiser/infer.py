@@ -69,13 +69,15 @@ def denoise_pair(
     """Denoise both halves and average them, which beats denoising their average.
 
     With `residual` what both halves get wrong alike is measured from the pair and given back (`denoiser.residual`): as
-    samples grow the result goes to the render itself. `error` is the estimated standard error of the average: half the
-    difference of the two denoised halves, root mean square over `ERROR_WINDOW`. It knows the noise that is left, not a
-    blur that both halves share.
+    samples grow the result goes to the render itself. `error` is the estimated standard error of the result: of the
+    noise, half the difference of the denoised halves, root mean square over `ERROR_WINDOW`; and with `residual` of what
+    both still share. Without, a blur that both halves share is unknown.
     """
     a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
-    color = return_residual(pair, a, b) if residual else (a + b) / 2
-    return Denoised(color=to_host(color), error=to_host(standard_error(a, b)))
+    if not residual:
+        return Denoised(color=to_host((a + b) / 2), error=to_host(standard_error(a, b)))
+    color, left = return_residual(pair, a, b)
+    return Denoised(color=to_host(color), error=to_host(torch.hypot(standard_error(a, b), left)))
 
 
 def denoise_halves(

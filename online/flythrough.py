@@ -90,13 +90,14 @@ def flythrough(
             halves = _tamed(view.pair, halves, trainer.trusted)
 
         with stage("combine"):
-            alone, error = return_residual(view.pair, *halves), standard_error(*halves)
-            color, history, used = _combine(alone, error, request, view, history)
+            alone, left_over = return_residual(view.pair, *halves)
+            noise = standard_error(*halves)
+            color, history, used = _combine(alone, noise, request, view, history)
 
         yield FlythroughRecord(
             index=index,
             request=request,
-            pictures=Pictures(view.pair, color, error, scored, alone),
+            pictures=Pictures(view.pair, color, torch.hypot(noise, left_over), scored, alone),
             score=score,
             noisy_score=noisy_score,
             relative=relative,
@@ -127,19 +128,20 @@ class _Stages:
 
 
 def _combine(
-    alone: Tensor, error: Tensor, request: FrameRequest, view: Accumulated, history: History | None
+    alone: Tensor, noise: Tensor, request: FrameRequest, view: Accumulated, history: History | None
 ) -> tuple[Tensor, History | None, float]:
     """The frame with what it may take of the last result, the next frame's history, and the share of pixels with one.
 
-    In motion the last result is reprojected; at rest the one that motion left fades.
+    In motion the last result is reprojected; at rest the one that motion left fades. `noise` is the standard error of
+    the halves' mean.
     """
     if view.renders == 1:
         past = history if request.reproject and not request.cut else None
-        color, history, used = blend(alone, view.pair.a, past, error)
+        color, history, used = blend(alone, view.pair.a, past, noise)
         (share,) = devices.read(used.float().mean())
         return color, history, share
     if request.reproject and history is not None:
-        return settle(alone, error, history.color, history.age, view.renders), history, 0.0
+        return settle(alone, noise, history.color, history.age, view.renders), history, 0.0
     return alone, history, 0.0
 
 
