@@ -37,6 +37,7 @@ CSV_COLUMNS = (
     "spp",
     "method",
     *(field.name for field in dataclasses.fields(metrics.Scores)),
+    "error_ratio",
     "seconds",
 )
 

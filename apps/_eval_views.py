@@ -22,11 +22,11 @@ from denoiser.infer import denoise_pair
 from denoiser.model import Model
 from renderer_bridge.errors import DatasetError, N2NError
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.frame import Image, Pair
+from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair
 
-Method = Callable[[Pair], Image]
-"""Both halves in, linear radiance (H, W, 3) out."""
+Method = Callable[[Pair], Denoised]
+"""Both halves in, linear radiance (H, W, 3) out, with an estimate of its error if the method tells one."""
 
 NOISY = "noisy"
 
@@ -42,7 +42,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table: one method on one pair. `spp` counts both halves, None where the files do not say."""
+    """One row of the table: one method on one pair. `spp` counts both halves, None where the files do not say.
+
+    `error_ratio` is the true error over the one the method told, None where it tells none.
+    """
 
     scene: str
     pair: str
@@ -50,6 +53,7 @@ class Result:
     method: str
     scores: metrics.Scores
     seconds: float
+    error_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,11 @@ def noisy_mean(pair: Pair) -> Image:
     return 0.5 * (pair.a.color + pair.b.color)
 
 
+def noisy(pair: Pair) -> Denoised:
+    """The noisy mean as a method."""
+    return Denoised(noisy_mean(pair))
+
+
 def ours(model: Model, residual: bool = True) -> Method:
     """Our network on each half, their mean, and, with `residual`, what both halves get wrong alike given back."""
     return partial(_denoise_halves, model, residual)
@@ -127,13 +136,13 @@ def peer(oidn: OidnPeer) -> Method:
     return partial(_denoise_mean, oidn)
 
 
-def _denoise_halves(model: Model, residual: bool, pair: Pair) -> Image:
-    return denoise_pair(model, pair, residual=residual).color
+def _denoise_halves(model: Model, residual: bool, pair: Pair) -> Denoised:
+    return denoise_pair(model, pair, residual=residual)
 
 
-def _denoise_mean(oidn: OidnPeer, pair: Pair) -> Image:
+def _denoise_mean(oidn: OidnPeer, pair: Pair) -> Denoised:
     albedo, normal = _mean(pair.a.albedo, pair.b.albedo), _mean(pair.a.normal, pair.b.normal)
-    return oidn.denoise(noisy_mean(pair), albedo, normal)
+    return Denoised(oidn.denoise(noisy_mean(pair), albedo, normal))
 
 
 def _mean(a: Image | None, b: Image | None) -> Image | None:
@@ -170,24 +179,26 @@ def _evaluate_pair(
     pictures, results = {}, []
     for name, method in methods.items():
         try:
-            picture, seconds = _timed(method, pair, repeats)
-            scores = metrics.measure(picture, pair.reference, reference_mse)
+            denoised, seconds = _timed(method, pair, repeats)
+            scores = metrics.measure(denoised.color, pair.reference, reference_mse)
         except (N2NError, ValueError) as error:
             yield Failure(f"{paths.a}, {name}: {error}")
             continue
-        pictures[name] = picture
-        results.append(Result(scene, paths.name, spp, name, scores, seconds))
+        pictures[name] = denoised.color
+        told = denoised.error
+        ratio = None if told is None else metrics.error_ratio(denoised.color, told, pair.reference)
+        results.append(Result(scene, paths.name, spp, name, scores, seconds, ratio))
     if results:
         yield View(scene, paths.name, pair.reference, pictures, tuple(results))
 
 
-def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Image, float]:
+def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Denoised, float]:
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        picture = method(pair)
+        denoised = method(pair)
         seconds.append(time.perf_counter() - start)
-    return picture, statistics.median(seconds)
+    return denoised, statistics.median(seconds)
 
 
 def _reference_mse(reference: Path) -> float | None:
@@ -220,6 +231,15 @@ def mean_psnr(results: Sequence[Result]) -> dict[tuple[str, str], float]:
         for key in (result.scene, ""):
             values.setdefault((key, result.method), []).append(result.scores.psnr)
     return {key: statistics.fmean(psnr) for key, psnr in values.items()}
+
+
+def error_ratios(results: Sequence[Result]) -> dict[str, tuple[float, float, float]]:
+    """True error over the told one, by method: smallest, geometric mean and largest over all pairs."""
+    told: dict[str, list[float]] = {}
+    for result in results:
+        if result.error_ratio:
+            told.setdefault(result.method, []).append(result.error_ratio)
+    return {name: (min(each), statistics.geometric_mean(each), max(each)) for name, each in told.items()}
 
 
 def gains(results: Sequence[Result], mine: Sequence[str], peers: Sequence[str]) -> dict[tuple[str, str, str], float]:

@@ -39,11 +39,12 @@ from apps._eval_views import (
     Method,
     Result,
     Scene,
+    error_ratios,
     evaluate,
     find_scenes,
     gains,
     mean_psnr,
-    noisy_mean,
+    noisy,
     ours,
     peer,
 )
@@ -120,6 +121,8 @@ def _conclude(command: Command, strips: Sequence[Strip], failures: Sequence[Fail
         raise DatasetError("n2n-eval: nothing was measured; folders with pairs and a reference are needed")
     _write(command.output, strips, failures, facts)
     _print_tables(_results(strips), facts)
+    for name, (low, mean, high) in error_ratios(_results(strips)).items():
+        progress_console.print(f"{name}: the true error is {low:.2f} to {high:.2f} times the told one, mean {mean:.2f}")
     progress_console.print(f"report: {command.output / 'index.html'}")
     return FAILED if failures else DONE
 
@@ -147,7 +150,7 @@ def _only(scenes: Sequence[Scene], pattern: str) -> list[Scene]:
 
 def _methods(command: Command, stack: contextlib.ExitStack) -> dict[str, Method]:
     """The methods by the name they have in the table; peers are closed with the stack."""
-    methods: dict[str, Method] = {NOISY: noisy_mean}
+    methods: dict[str, Method] = {NOISY: noisy}
     for name, weights in model_names(command.model).items():
         methods[name] = ours(load_model(weights))
         if command.network_alone:

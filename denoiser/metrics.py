@@ -25,6 +25,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from denoiser import paper
 from renderer_bridge.errors import MissingPackageError
@@ -33,6 +34,7 @@ from renderer_bridge.frame import Image
 RELMSE_EPSILON = 0.01  # the usual one; it is what reproduces the development figures, 0.001 does not
 TRIMMED_SHARE = 0.001  # fireflies: one pixel in a thousand may hold most of a squared error
 SSIM_SIGMA = 1.5  # Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004
+ERROR_SIGMA = 3.0
 SSIM_WINDOW = 11  # pixels, of the same source
 
 
@@ -50,6 +52,17 @@ class Scores:
     relmse_trimmed: float
     ssim: float
     flip: float
+
+
+def error_ratio(image: Image, error: Image, reference: Image) -> float:
+    """True error over the estimated one, the median over the picture: above 1 the estimate is too small.
+
+    `error` is an estimated standard error (H, W, 3) in linear radiance. Both are root mean squares over the channels
+    and a Gaussian of `ERROR_SIGMA` pixels, since one pixel's own error says little of its deviation.
+    """
+    squares = (np.square(image - reference).mean(axis=2), np.square(error).mean(axis=2))
+    true, told = (ndimage.gaussian_filter(each.astype(np.float64), ERROR_SIGMA) for each in squares)
+    return float(np.sqrt(np.median(true / np.maximum(told, np.finfo(np.float32).tiny))))
 
 
 def measure(image: Image, reference: Image, reference_mse: float | None = None) -> Scores:

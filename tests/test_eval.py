@@ -7,6 +7,7 @@ import importlib.util
 import io
 import math
 import re
+from functools import partial
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -21,18 +22,19 @@ from apps._eval_views import (
     Method,
     Result,
     View,
+    error_ratios,
     evaluate,
     find_scenes,
     gains,
     mean_psnr,
-    noisy_mean,
+    noisy,
 )
 from denoiser import metrics
 from denoiser.metrics import Scores
 from denoiser.model import Description, save_weights
 from denoiser.unet import UNet
 from renderer_bridge.exr_frame import write_frame
-from renderer_bridge.frame import Frame, Image, Pair
+from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
 HEIGHT, WIDTH = 33, 50  # not square, and no multiple of anything
 
@@ -71,9 +73,9 @@ def write_weights(path: Path) -> Path:
     return path
 
 
-def perfect(pair: Pair) -> Image:
+def perfect(pair: Pair) -> Denoised:
     assert pair.reference is not None
-    return pair.reference
+    return Denoised(pair.reference)
 
 
 def run_eval(folder: Path, output: Path, *options: str) -> int:
@@ -124,7 +126,7 @@ def test_every_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_every_method_is_measured_on_both_halves(tmp_path: Path) -> None:
     scenes, _ = find_scenes([write_scene(tmp_path / "room")])
-    (view,) = evaluate(scenes, {"noisy": noisy_mean, "perfect": perfect}, repeats=1)
+    (view,) = evaluate(scenes, {"noisy": noisy, "perfect": perfect}, repeats=1)
     assert isinstance(view, View) and (view.scene, view.pair) == ("room", "4spp")
     mean = 0.5 * (frame(0, 0.3).color + frame(1, 0.3).color)
     assert np.array_equal(view.pictures["noisy"], mean)
@@ -133,13 +135,29 @@ def test_every_method_is_measured_on_both_halves(tmp_path: Path) -> None:
     assert view.results[0].spp == 8  # 4 of each half
 
 
+def test_a_told_error_is_held_to_the_true_one(tmp_path: Path) -> None:
+    """The noise is a tenth of the radiance or so, and one method tells half of it."""
+
+    def telling(share: float, pair: Pair) -> Denoised:
+        color = noisy(pair).color
+        return Denoised(color, share * np.abs(color - truth()))
+
+    scenes, _ = find_scenes([write_scene(tmp_path)])
+    methods: dict[str, Method] = {"right": partial(telling, 1.0), "half": partial(telling, 0.5), "silent": noisy}
+    (view,) = evaluate(scenes, methods, repeats=1)
+    assert isinstance(view, View)
+    ratios = [each.error_ratio for each in view.results]
+    assert ratios == [pytest.approx(1.0, rel=1e-5), pytest.approx(2.0, rel=1e-5), None]  # float32 sums
+    assert error_ratios(view.results) == {"right": (ratios[0],) * 3, "half": (ratios[1],) * 3}
+
+
 def test_halves_of_the_reference_correct_the_psnr(tmp_path: Path) -> None:
     folder = write_scene(tmp_path)
     a, b = frame(10, 0.05), frame(11, 0.05)
     write_frame(folder / "reference.a.exr", a)
     write_frame(folder / "reference.b.exr", b)
     scenes, _ = find_scenes([folder])
-    (view,) = evaluate(scenes, {"noisy": noisy_mean}, repeats=1)
+    (view,) = evaluate(scenes, {"noisy": noisy}, repeats=1)
     assert isinstance(view, View) and view.pair == "4spp"  # the reference's halves are no pair of their own
     floor = metrics.reference_noise(a.color, b.color)
     expected = metrics.psnr_corrected(view.pictures["noisy"], truth(), floor)
@@ -149,9 +167,9 @@ def test_halves_of_the_reference_correct_the_psnr(tmp_path: Path) -> None:
 def test_a_method_is_called_as_often_as_asked(tmp_path: Path) -> None:
     calls: list[int] = []
 
-    def counting(pair: Pair) -> Image:
+    def counting(pair: Pair) -> Denoised:
         calls.append(1)
-        return noisy_mean(pair)
+        return noisy(pair)
 
     scenes, _ = find_scenes([write_scene(tmp_path)])
     list(evaluate(scenes, {"counting": counting}, repeats=3))
@@ -162,16 +180,16 @@ def test_a_pair_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     folder = write_scene(tmp_path, ("1spp", "4spp"))
     (folder / "1spp.b.exr").write_bytes(b"not an EXR file")
     scenes, _ = find_scenes([folder])
-    failure, view = evaluate(scenes, {"noisy": noisy_mean}, repeats=1)
+    failure, view = evaluate(scenes, {"noisy": noisy}, repeats=1)
     assert isinstance(failure, Failure) and "1spp.b.exr" in failure.message
     assert isinstance(view, View) and view.pair == "4spp"
 
 
 def test_a_method_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    def refusing(pair: Pair) -> Image:
+    def refusing(pair: Pair) -> Denoised:
         raise ValueError("it needs more")
 
-    methods: dict[str, Method] = {"refusing": refusing, "noisy": noisy_mean}
+    methods: dict[str, Method] = {"refusing": refusing, "noisy": noisy}
     scenes, _ = find_scenes([write_scene(tmp_path)])
     failure, view = evaluate(scenes, methods, repeats=1)
     assert isinstance(failure, Failure)
@@ -181,7 +199,7 @@ def test_a_method_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_a_pair_without_reference_says_what_is_needed(tmp_path: Path) -> None:
     scenes, _ = find_scenes([write_scene(tmp_path, reference=False)])
-    (failure,) = evaluate(scenes, {"noisy": noisy_mean}, repeats=1)
+    (failure,) = evaluate(scenes, {"noisy": noisy}, repeats=1)
     assert isinstance(failure, Failure) and "4spp.ref.exr or reference.exr" in failure.message
 
 
