@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from denoiser.devices import compute_device, to_host
+from denoiser.devices import compute_device, pair_on, to_host
 from denoiser.filters import box_mean
 from denoiser.limit import limit_radiance
 from denoiser.model import Model
@@ -73,6 +73,7 @@ def denoise_pair(
     noise, half the difference of the denoised halves, root mean square over `ERROR_WINDOW`; and with `residual` of what
     both still share. Without, a blur that both halves share is unknown.
     """
+    pair = pair_on(pair, compute_device())
     a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
     if not residual:
         return Denoised(color=to_host((a + b) / 2), error=to_host(standard_error(a, b)))

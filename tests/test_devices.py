@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from denoiser import devices
 from denoiser.devices import frame_on, pair_on, pair_to_host, read, to_host
+from denoiser.infer import denoise_pair
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
@@ -57,6 +58,23 @@ def test_there_and_back_again() -> None:
 
 def test_scalars_are_read_together() -> None:
     assert read(torch.tensor(1.5), torch.tensor(True), torch.tensor(3)) == [1.5, 1.0, 3.0]
+
+
+def test_a_pair_goes_to_the_device_once_and_its_picture_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every layer is taken up once, although network and residual both need it."""
+    taken: list[int] = []
+    to_device = devices.to_nchw
+
+    def counted(image: Any, device: torch.device | None = None) -> torch.Tensor:
+        taken.append(isinstance(image, np.ndarray))
+        return to_device(image, device)
+
+    for module in ("denoiser.devices", "denoiser.infer", "denoiser.residual", "denoiser.transforms"):
+        monkeypatch.setattr(sys.modules[module], "to_nchw", counted)
+    pair = FakeRenderer().render(camera_at(resolution=SIZE), 2, (1, 2))
+    denoised = denoise_pair(OnlineTrainer(OnlineConfig(init="", crop=32)).model, pair)
+    assert sum(taken) == len(pair.a.layers()) + 1  # those of A, and the color of B: the halves share the others
+    assert isinstance(denoised.color, np.ndarray) and isinstance(denoised.error, np.ndarray)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
