@@ -72,8 +72,8 @@ class FlythroughConfig:
     """Samples per pixel of each half."""
     train_steps: int = 8
     """Training steps a frame."""
-    learning_rate: float | None = None
-    """Step size of the training; by default 2e-3 from scratch, 5e-4 from weights."""
+    learning_rate: float = OnlineConfig.learning_rate
+    """Step size of the training."""
     training: bool = True
     """--no-training denoises with the weights as they are."""
     from_scratch: bool = False

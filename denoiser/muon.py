@@ -1,7 +1,8 @@
 """Muon: momentum whose steps are orthogonal matrices, for the inner convolutions of a network.
 
 Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024 (the iteration and its three
-coefficients); J. Liu et al., "Muon is Scalable for LLM Training", 2025, section 2.2 (steps of Adam's size).
+coefficients); J. Liu et al., "Muon is Scalable for LLM Training", 2025, section 2.2 (weight decay, steps of
+Adam's size).
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ STEP_RMS = 0.2
 
 class Muon(torch.optim.Optimizer):
     """Each step moves a weight (out, in, 3, 3), seen as a matrix (out, in * 9), by the learning rate times the
-    orthogonal matrix nearest to its Nesterov momentum, scaled to an RMS of `STEP_RMS`."""
+    orthogonal matrix nearest to its Nesterov momentum, scaled to an RMS of `STEP_RMS`.
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
-        super().__init__(parameters, {"lr": lr})
+    Before that the weight shrinks by the share `weight_decay` times the learning rate. Steps have a fixed size: without
+    decay weights grow with every one, each moves them relatively less, and the network amplifies more.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float = 0.0) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -39,6 +44,7 @@ class Muon(torch.optim.Optimizer):
                 momentum.lerp_(weight.grad, 1 - MOMENTUM)
                 direction = orthogonal(weight.grad.lerp(momentum, MOMENTUM).flatten(1))
                 scale = group["lr"] * STEP_RMS * max(direction.shape) ** 0.5
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.sub_(direction.view_as(weight), alpha=scale)
         return loss
 

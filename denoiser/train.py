@@ -218,7 +218,7 @@ def new_optimizers(config: TrainConfig, network: nn.Module) -> tuple[torch.optim
     inner = weights[1:-1] if config.optimizer == "muon" else []
     others = [parameter for parameter in network.parameters() if not any(parameter is weight for weight in inner)]
     adam = torch.optim.Adam(others, config.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True)
-    return (adam, Muon(inner, config.learning_rate)) if inner else (adam,)
+    return (adam, Muon(inner, config.learning_rate, config.weight_decay)) if inner else (adam,)
 
 
 def warm_start(state: TrainState, path: Path) -> None:

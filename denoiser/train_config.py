@@ -32,6 +32,8 @@ class TrainConfig:
     """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
     learning_rate: float = LEARNING_RATE
     """Step size before the ramp-down; muon takes about three times adam's."""
+    weight_decay: float = 0.0
+    """Share of the inner convolutions, times the learning rate, taken off at each step; muon only."""
     ramp_down: float = 0.3
     """Share of the steps, at the end, over which the learning rate falls to 0."""
     loss: Literal["hdr", "l2", "hdr-undetached", "tonemapped"] = "hdr"
@@ -64,7 +66,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self._need_at_least(1, "steps", "batch", "crop", "validation_every", "checkpoint_every")
-        self._need_at_least(0, "seed", "validation_views", "ramp_down", "exposure_stops")
+        self._need_at_least(0, "seed", "validation_views", "weight_decay", "ramp_down", "exposure_stops")
         if self.crop % ALIGNMENT:
             raise UsageError(f"--crop is {self.crop}; a multiple of {ALIGNMENT} is needed")
         for name in ("learning_rate", "gradient_clip", "average_half_life"):

@@ -31,6 +31,14 @@ def test_a_step_has_the_stated_size_and_direction() -> None:
     assert float((weight.detach() * weight.grad).sum()) < 0
 
 
+def test_decay_shrinks_the_weight_and_is_off_unless_asked_for() -> None:
+    for decay, left in ((0.0, 1.0), (0.1, 0.95)):
+        weight = nn.Parameter(torch.ones(4, 4, 3, 3))
+        weight.grad = torch.zeros(4, 4, 3, 3)
+        Muon([weight], lr=0.5, weight_decay=decay).step()
+        assert torch.allclose(weight.detach(), torch.full((4, 4, 3, 3), left))
+
+
 def test_muon_takes_the_inner_convolutions_and_adam_the_rest() -> None:
     state = new_state(TrainConfig(optimizer="muon"), torch.device("cpu"))
     adam, muon = (optimizer.param_groups[0]["params"] for optimizer in state.optimizers)
