@@ -313,7 +313,8 @@ def test_the_average_forgets_by_half_in_its_half_life() -> None:
     ("field", "value"),
     [("steps", 0), ("batch", 0), ("crop", 100), ("crop", 0), ("checkpoint_every", 0), ("learning_rate", math.nan),
      ("learning_rate", math.inf), ("ramp_down", 1.5), ("ramp_down", -0.1), ("weight_decay", -0.1),
-     ("exposure_stops", 99.0), ("loss", "l1"), ("seed", -1), ("validation_views", -1), ("gradient_clip", -1.0), ("average_half_life", 0.0)],
+     ("exposure_stops", 99.0), ("loss", "l1"), ("seed", -1),
+     ("validation_views", -1), ("gradient_clip", -1.0), ("average_half_life", 0.0)],
 )  # fmt: skip
 def test_values_outside_the_accepted_are_wrong_usage(field: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} is"):
