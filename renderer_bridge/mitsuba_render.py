@@ -75,7 +75,7 @@ def render_color(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, se
 
     A pixel without any valid sample is black. Raises as `render_frame` does.
     """
-    color, counts = _radiance(scene, camera, spp, seed, sensor)
+    color, counts = _radiance(scene, scene.place(sensor, camera), camera, spp, seed)
     width, height = camera.resolution
     return to_numpy(color), int(width * height * spp - np.array(counts, dtype=np.float64).sum())
 
@@ -87,41 +87,42 @@ def render_aovs(
 
     Positions and depths are means over a pixel like the rest, and lie between two surfaces where it shows an edge.
     """
-    layers = aovs_on_device(scene, camera, names, spp=spp, seed=seed, sensor=sensor)
+    layers = aovs_on_device(scene, scene.place(sensor, camera), camera, names, spp=spp, seed=seed)
     return {name: to_numpy(each) for name, each in layers.items()}
 
 
-def color_on_device(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, sensor: int = 0) -> Pixels:
+def color_on_device(scene: MitsubaScene, placed: Any, camera: Camera, *, spp: int, seed: int) -> Pixels:
     """As `render_color`, where the variant computes: a Dr.Jit tensor, or a numpy array in the scalar variants.
 
-    Nothing is copied to the host, and nobody waits: invalid samples are not counted.
+    `placed` is the sensor as `scene.place` gave it for `camera`: to move it waits for the launches before, with
+    Python's lock held. Nothing is copied to the host, and nobody waits: invalid samples are not counted.
     """
-    return _radiance(scene, camera, spp, seed, sensor)[0]
+    return _radiance(scene, placed, camera, spp, seed)[0]
 
 
 def aovs_on_device(
-    scene: MitsubaScene, camera: Camera, names: list[str], *, spp: int, seed: int, sensor: int = 0
+    scene: MitsubaScene, placed: Any, camera: Camera, names: list[str], *, spp: int, seed: int
 ) -> dict[str, Pixels]:
     """As `render_aovs`, where the variant computes, like `color_on_device`."""
     import mitsuba as mi
 
     integrator = mi.load_dict({"type": "aov", "aovs": ",".join(f"{name}:{name}" for name in names)})
-    launch = Launch(scene, scene.place(sensor, camera), integrator, camera.resolution, tuple(names))
+    launch = Launch(scene, placed, integrator, camera.resolution, tuple(names))
     with scene_errors(scene):
         means, _ = mean_samples(launch, spp, (seed, AOV_STREAM))
         layers = {}
         for name, where in channels_of(names).items():
             channels = FINISH_OF_AOV.get(name, list)(means[where])
             if name == "depth":
-                channels = [from_the_camera(channels[0], camera, float(launch.sensor.near_clip()))]
+                channels = [from_the_camera(channels[0], camera, float(placed.near_clip()))]
             layers[LAYER_OF_AOV[name]] = layer(channels, camera.resolution)
         evaluate(scene, *layers.values())
     return layers
 
 
-def _radiance(scene: MitsubaScene, camera: Camera, spp: int, seed: int, sensor: int) -> tuple[Pixels, Any]:
+def _radiance(scene: MitsubaScene, placed: Any, camera: Camera, spp: int, seed: int) -> tuple[Pixels, Any]:
     """Radiance (H, W, 3), and the number of valid samples (H W,) of each pixel."""
-    launch = Launch(scene, scene.place(sensor, camera), scene.integrator, camera.resolution)
+    launch = Launch(scene, placed, scene.integrator, camera.resolution)
     with scene_errors(scene):
         means, counts = mean_samples(launch, spp, (seed, COLOR_STREAM))
         color = layer(means, camera.resolution)

@@ -36,14 +36,15 @@ class MitsubaRenderer:
         `SceneError` when Mitsuba cannot render.
         """
         names = ["albedo", "sh_normal", "position", "depth"]
-        layers = aovs_on_device(self.scene, camera, names, spp=self.aov_spp, seed=seeds[0], sensor=self.sensor)
+        placed = self.scene.place(self.sensor, camera)
+        layers = aovs_on_device(self.scene, placed, camera, names, spp=self.aov_spp, seed=seeds[0])
         halves = []
         for seed in seeds:
             if outdated is not None:
                 wait(self.scene)
                 if outdated():
                     return None
-            color = color_on_device(self.scene, camera, spp=spp, seed=seed, sensor=self.sensor)
+            color = color_on_device(self.scene, placed, camera, spp=spp, seed=seed)
             halves.append(Frame(color=color, camera=camera, spp=spp, seed=seed, **layers))
         a, b = halves
         return Pair(a, b)
