@@ -20,11 +20,13 @@ def test_taking_turns_gives_the_ratio_of_peer_to_ours(monkeypatch: pytest.Monkey
 
 
 def test_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("FLIGHT_SIZE", (48, 32)), ("FLIGHT_SPP", 1), ("FLIGHT_STEPS", 1), ("FLIGHT_FRAMES", 4)):
+    sizes = (("FLIGHT_SIZE", (48, 32)), ("HANDED_SIZE", (50, 30)))
+    for name, value in (*sizes, ("FLIGHT_SPP", 1), ("FLIGHT_STEPS", 1), ("FLIGHT_FRAMES", 4)):
         monkeypatch.setattr(_bench_online, name, value)
-    stages, turns = _bench_online.bench_flight(BUILTIN_SCENE, 1)
+    stages, turns, handed = _bench_online.bench_flight(BUILTIN_SCENE, 1)
     assert all(stage in stages.detail for stage in ("render", "score", "train", "denoise", "combine"))
     assert turns.value.endswith("x")
+    assert "50x30" in handed.name and handed.value.endswith("x")
 
 
 def test_rest_converges(monkeypatch: pytest.MonkeyPatch) -> None:
