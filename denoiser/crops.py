@@ -100,7 +100,7 @@ class PairDataset:
         view = self.views[random.integers(len(self.views))]
         pixels, factor = self._open(view.pixels)
         reference = self._open_reference(view.reference) if self.clean_targets else None
-        draw_crop(layers, target, random, pixels, reference, self.augmentation, factor)
+        _draw_crop(layers, target, random, pixels, reference, self.augmentation, factor)
 
 
 def _open_with_exposure(path: Path) -> tuple[NDArray[np.void], float]:
@@ -109,7 +109,7 @@ def _open_with_exposure(path: Path) -> tuple[NDArray[np.void], float]:
     return pixels, float(exposure(pixels[0]["color"]))
 
 
-def draw_crop(
+def _draw_crop(
     layers: dict[str, Image],
     target: Image,
     random: np.random.Generator,

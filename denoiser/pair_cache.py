@@ -148,11 +148,11 @@ def _build_pair(view: CachedView) -> dict[str, int]:
     fingerprint = _fingerprint((view.paths.a, view.paths.b))
     pair, repaired = read_pair(view.paths)
     _refuse_missing_layers(view.paths, pair)
-    _write_array(view.pixels, pair_array(pair), fingerprint)
+    _write_array(view.pixels, _pair_array(pair), fingerprint)
     return repaired
 
 
-def pair_array(pair: Pair) -> NDArray[np.void]:
+def _pair_array(pair: Pair) -> NDArray[np.void]:
     """Both halves as an array (2, H, W) of `PIXEL`; the frames must have albedo and normal."""
     values = np.empty((2, *pair.a.size), PIXEL)
     for half, frame in enumerate((pair.a, pair.b)):
