@@ -3,7 +3,7 @@
     n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
     n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
 
-The same command again completes a folder; with more --views, or with --reference-spp, it adds to it.
+The same command again completes a folder; with more --views, --target-spp or --reference-spp it adds to it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class RenderPairsConfig:
     """Samples per pixel of each half: a number, or a range such as 1..32 drawn per view."""
     aov_spp: str = "auto"
     """Samples per pixel of albedo and normal: a number, auto (at least 8), or same (as the color)."""
+    target_spp: int = 0
+    """Also render a third picture with so many samples per pixel, as the target of both halves in training."""
     reference_spp: int = 0
     """Also render a reference with so many samples per pixel; for measuring only."""
     width: int | None = None
@@ -92,8 +94,8 @@ def _request(config: RenderPairsConfig) -> PairRequest:
     for name, value in sizes.items():
         if value is not None and value < 1:
             raise UsageError(f"--{name} {value}: at least 1 is needed")
-    if config.reference_spp < 0 or config.sensor < 0:
-        raise UsageError("--reference-spp and --sensor must not be negative")
+    if min(config.target_spp, config.reference_spp, config.sensor) < 0:
+        raise UsageError("--target-spp, --reference-spp and --sensor must not be negative")
     if not 0 <= config.seed < 2**SEED_BITS:
         raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
     if config.path is None and config.frames is not None:
@@ -103,6 +105,7 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         views=config.views,
         path=config.path,
         frames=config.frames,
+        target_spp=config.target_spp,
         reference_spp=config.reference_spp,
         seed=config.seed,
         sensor=config.sensor,

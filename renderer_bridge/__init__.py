@@ -22,7 +22,7 @@ from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, ren
 from renderer_bridge.mitsuba_render import render_aovs, render_color, render_frame, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
-from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair
+from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair, read_target
 
 __all__ = [
     "BUILTIN_SCENE",
@@ -52,6 +52,7 @@ __all__ = [
     "read_exr",
     "read_frame",
     "read_pair",
+    "read_target",
     "render_aovs",
     "render_color",
     "render_frame",

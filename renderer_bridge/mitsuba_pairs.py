@@ -2,6 +2,7 @@
 
 pairs/pairs.json             what was asked for, and the cameras
 pairs/view_0000.a.exr .b.exr the two halves
+pairs/view_0000.t.exr        a third, independent render, on request; the noisy target of both halves in training
 pairs/view_0000.ref.exr      a converged render, on request; for measuring only
 """
 
@@ -30,7 +31,8 @@ from renderer_bridge.seeds import derive_seed, pair_seeds
 
 FORMAT = 1
 MANIFEST = "pairs.json"
-SPP_STREAM, REFERENCE_STREAM = 11, 12  # derive_seed: apart from the seeds of the halves (0 and 1)
+SPP_STREAM, REFERENCE_STREAM, TARGET_STREAM = 11, 12, 13  # derive_seed: apart from the seeds of the halves (0 and 1)
+ADDED_LATER = ("reference_spp", "target_spp")  # of a request: 0 may become any number when a folder is continued
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class PairRequest:
     views: int = 1
     path: Path | None = None
     frames: int | None = None
+    target_spp: int = 0
     reference_spp: int = 0
     seed: int = 0
     sensor: int = 0
@@ -89,8 +92,8 @@ class ViewRecord:
 def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) -> Iterator[ViewRecord]:
     """Render what is missing or damaged in `folder`, and yield one record a view.
 
-    A folder may be given more views, or a reference, later. Raises `DatasetError` when the folder holds a dataset of
-    another scene, spp, seed, size or camera, `SceneError` when no cameras can be placed, `OutputError` when a file
+    A folder may be given more views, targets or references later. Raises `DatasetError` when the folder holds a dataset
+    of another scene, spp, seed, size or camera, `SceneError` when no cameras can be placed, `OutputError` when a file
     cannot be written.
     """
     folder = Path(folder)
@@ -101,8 +104,16 @@ def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) 
         name = f"{prefix}_{index:04d}"
         spp = request.spp.draw(request.seed, index)
         done = [_render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
+        if request.target_spp:
+            third = folder / f"{name}.t.exr", request.target_spp, derive_seed(request.seed, index, TARGET_STREAM)
+            done.append(_render_color(scene, request, camera, *third))
         if request.reference_spp:
-            done.append(_render_reference(scene, request, camera, folder, name, index))
+            truth = (
+                folder / f"{name}.ref.exr",
+                request.reference_spp,
+                derive_seed(request.seed, index, REFERENCE_STREAM),
+            )
+            done.append(_render_color(scene, request, camera, *truth))
         samples, invalid = (sum(counts) for counts in zip(*done, strict=True))
         yield ViewRecord(name, index, len(cameras), spp, samples, invalid, time.perf_counter() - start)
 
@@ -131,11 +142,10 @@ def _render_half(
     return camera.resolution[0] * camera.resolution[1] * spp, rendered.invalid_samples
 
 
-def _render_reference(
-    scene: MitsubaScene, request: PairRequest, camera: Camera, folder: Path, name: str, index: int
+def _render_color(
+    scene: MitsubaScene, request: PairRequest, camera: Camera, path: Path, spp: int, seed: int
 ) -> tuple[int, int]:
-    path = folder / f"{name}.ref.exr"
-    spp, seed = request.reference_spp, derive_seed(request.seed, index, REFERENCE_STREAM)
+    """Render a picture without AOVs, a target or a reference, unless its file is whole; counts as `_render_half`."""
     if _is_whole(path, camera, spp, seed):
         return 0, 0
     color, invalid = render_color(scene, camera, spp=spp, seed=seed, sensor=request.sensor)
@@ -187,7 +197,8 @@ def _cameras(scene: MitsubaScene, request: PairRequest, folder: Path) -> list[Ca
             f"{folder}: holds pairs of other cameras; the scene or the camera path has changed since, and a new folder "
             "is needed"
         )
-    asked["reference_spp"] = asked["reference_spp"] or before.get("reference_spp", 0)
+    for key in ADDED_LATER:
+        asked[key] = asked[key] or before.get(key, 0)
     asked["cameras"] = [_camera_json(camera) for camera in max(known, cameras, key=len)]
     if asked != before:
         write_text(manifest, json.dumps(asked, indent=1) + "\n")
@@ -232,7 +243,7 @@ def _read_manifest(manifest: Path, asked: dict[str, Any]) -> tuple[dict[str, Any
         raise DatasetError(
             f"{manifest}: is damaged ({type(error).__name__}: {error}); remove it, and the same command writes it again"
         ) from error
-    found = {"defines": {}, **found}  # older manifests have none
+    found = {"defines": {}, "target_spp": 0, **found}  # older manifests have none
     refused = [key for key in asked if not _fits(key, found.get(key), asked[key])]
     if refused:
         told = ", ".join(f"{key} {found.get(key)} there, {asked[key]} asked for" for key in refused)
@@ -248,7 +259,7 @@ def _fits(key: str, found: Any, asked: Any) -> bool:
         return True
     if key in ("scene", "path") and isinstance(found, str) and isinstance(asked, str):
         return Path(found).parts[-2:] == Path(asked).parts[-2:]  # the same file, moved with its folder
-    return key == "reference_spp" and 0 in (found, asked)
+    return key in ADDED_LATER and 0 in (found, asked)
 
 
 def _camera_json(camera: Camera) -> dict[str, Any]:

@@ -1,31 +1,38 @@
 """A folder of pairs, from any renderer: files that share a stem and end in `.a.exr` and `.b.exr`.
 
 kitchen.a.exr  kitchen.b.exr  kitchen.ref.exr      two halves of one view, and its reference
+kitchen.t.exr                                      a third, independent render of the view: the target of training
 reference.exr                                      the reference of every view without one of its own
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.frame import Image, Pair
+from renderer_bridge.frame import Frame, Image, Pair
 
 _HALVES = {"a": ".a.exr", "b": ".b.exr"}
 _OWN_REFERENCE = ".ref.exr"
+_TARGET = ".t.exr"
 _FOLDER_REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
 class PairPaths:
-    """The files of one view: `name` is the stem the halves share."""
+    """The files of one view: `name` is the stem the halves share.
+
+    `target` is a third noisy render, independent of both halves, which training may use as the target of either;
+    nothing else may look at it. `reference` is for measuring only.
+    """
 
     name: str
     a: Path
     b: Path
     reference: Path | None = None
+    target: Path | None = None
 
 
 def list_pairs(folder: str | Path) -> list[PairPaths]:
@@ -74,6 +81,26 @@ def read_pair(paths: PairPaths, reference: bool = False, geometry: bool = False)
         raise DatasetError(f"{' and '.join(files)}: {error}") from error
 
 
+def read_target(paths: PairPaths, pair: Pair) -> tuple[Frame, dict[str, int]]:
+    """Read the third render of a view, to train `pair`, its halves, on; also the count of repaired pixels by layer.
+
+    The frame holds color, linear radiance, and what else is in the file; its spp may be another than the halves'.
+    Raises `DatasetError` when the view has no target, or one that is no other noisy render of the same view, `ExrError`
+    when the file cannot be read.
+    """
+    if paths.target is None:
+        raise DatasetError(
+            f"{paths.a}: has no target; {paths.name}{_TARGET} beside it is needed, rendered with --target-spp"
+        )
+    target, repaired = read_frame(paths.target)
+    for half, file in ((pair.a, paths.a), (pair.b, paths.b)):
+        try:
+            Pair(replace(half, spp=None), replace(target, spp=None))
+        except ValueError as error:
+            raise DatasetError(f"{file} and {paths.target}, its target, as A and B: {error}") from error
+    return target, repaired
+
+
 def _names(folder: Path, ending: str) -> set[str]:
     return {file.name.removesuffix(ending) for file in folder.glob(f"*{ending}") if not file.name.startswith(".")}
 
@@ -89,4 +116,6 @@ def _lone_half(folder: Path, lone: list[str], halves: dict[str, set[str]]) -> st
 def _paths(folder: Path, name: str) -> PairPaths:
     candidates = (folder / f"{name}{_OWN_REFERENCE}", folder / f"{_FOLDER_REFERENCE}.exr")
     reference = next((file for file in candidates if file.is_file()), None)
-    return PairPaths(name, folder / f"{name}{_HALVES['a']}", folder / f"{name}{_HALVES['b']}", reference)
+    third = folder / f"{name}{_TARGET}"
+    target = third if third.is_file() else None
+    return PairPaths(name, folder / f"{name}{_HALVES['a']}", folder / f"{name}{_HALVES['b']}", reference, target)

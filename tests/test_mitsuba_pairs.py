@@ -22,7 +22,7 @@ from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_pairs import MANIFEST, PairRequest, SppRange, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
-from renderer_bridge.pair_folder import list_pairs, read_pair
+from renderer_bridge.pair_folder import list_pairs, read_pair, read_target
 
 REQUEST = PairRequest(SppRange(1, 4), views=3, seed=9)
 ROOT = Path(__file__).parent.parent
@@ -190,6 +190,71 @@ def test_a_reference_can_be_added_later(scene: MitsubaScene, folder: Path) -> No
     assert json.loads((folder / MANIFEST).read_text())["reference_spp"] == 3
     with pytest.raises(DatasetError, match="reference_spp 3 there, 4 asked for"):
         run(scene, replace(REQUEST, reference_spp=4), folder)
+
+
+def test_targets_can_be_added_later_for_views_of_any_spp(scene: MitsubaScene, folder: Path, tmp_path: Path) -> None:
+    before = contents(folder)
+    asked = replace(REQUEST, target_spp=5)
+    assert [record.samples for record in run(scene, asked, folder)] == [WIDTH * HEIGHT * 5] * 3
+    targets = [f"view_000{view}.t.exr" for view in range(3)]
+    after = contents(folder)
+    assert sorted(set(after) - set(before)) == targets
+    assert all(after[name] == before[name] for name in before if name != MANIFEST)
+    assert json.loads(after[MANIFEST])["target_spp"] == 5
+    run(scene, replace(asked, reference_spp=2), tmp_path / "at once")
+    assert all((tmp_path / "at once" / name).read_bytes() == after[name] for name in targets)
+    assert [record.samples for record in run(scene, REQUEST, folder)] == [0, 0, 0]
+    assert contents(folder) == after
+    with pytest.raises(DatasetError, match="target_spp 5 there, 4 asked for"):
+        run(scene, replace(REQUEST, target_spp=4), folder)
+
+
+def test_a_target_is_completed_like_a_half(scene: MitsubaScene, tmp_path: Path) -> None:
+    asked = replace(REQUEST, target_spp=2)
+    run(scene, replace(asked, views=2), tmp_path)
+    before = contents(tmp_path)
+    (tmp_path / "view_0000.t.exr").unlink()
+    (tmp_path / "view_0001.t.exr").write_bytes(before["view_0001.t.exr"][:-200])
+    records = run(scene, asked, tmp_path)
+    assert [record.samples for record in records[:2]] == [WIDTH * HEIGHT * 2] * 2
+    assert records[2].samples == WIDTH * HEIGHT * (2 * records[2].spp + 2)
+    after = contents(tmp_path)
+    assert all(after[name] == before[name] for name in before if name != MANIFEST)
+
+
+def test_targets_are_read_for_training(scene: MitsubaScene, tmp_path: Path) -> None:
+    run(scene, replace(REQUEST, target_spp=64, reference_spp=64), tmp_path)
+    for paths in list_pairs(tmp_path):
+        pair, _ = read_pair(paths)
+        target, repaired = read_target(paths, pair)
+        assert repaired == {} and target.spp == 64 and list(target.layers()) == ["color"]
+        assert len({pair.a.seed, pair.b.seed, target.seed}) == 3
+        truth = read_frame(tmp_path / f"{paths.name}.ref.exr")[0]
+        assert truth.seed != target.seed and not np.array_equal(truth.color, target.color)
+
+
+def test_targets_have_noise_of_their_own(scene: MitsubaScene, tmp_path: Path) -> None:
+    run(scene, PairRequest(SppRange(4, 4), views=1, target_spp=4, reference_spp=4096), tmp_path)
+    (paths,) = list_pairs(tmp_path)
+    pair, _ = read_pair(paths, reference=True)
+    assert pair.reference is not None
+    truth = np.log1p(pair.reference)
+    noises = [
+        (np.log1p(color) - truth).ravel() for color in (pair.a.color, pair.b.color, read_target(paths, pair)[0].color)
+    ]
+    noises = [noise - noise.mean() for noise in noises]
+    count = WIDTH * HEIGHT  # the three channels of a pixel go together
+    for one, other in ((0, 2), (1, 2)):
+        correlation = np.corrcoef(noises[one], noises[other])[0, 1]
+        assert abs(correlation) < 4.5 / np.sqrt(count)  # significance 1e-5 for both
+
+
+def test_older_manifests_know_no_targets(scene: MitsubaScene, folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["target_spp"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    records = run(scene, replace(REQUEST, target_spp=1), folder)
+    assert [record.samples for record in records] == [WIDTH * HEIGHT] * 3
 
 
 def test_a_lost_manifest_is_found_again(scene: MitsubaScene, folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame, Image
-from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair
+from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair, read_target
 
 HEIGHT, WIDTH = 3, 5
 
@@ -111,3 +111,47 @@ def test_a_half_that_cannot_be_read_is_an_exr_error(tmp_path: Path) -> None:
     touch(tmp_path, "x.b.exr")
     with pytest.raises(ExrError, match=r"x\.b\.exr: is empty"):
         read_pair(PairPaths("x", a, tmp_path / "x.b.exr"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Targets
+
+
+def pair_with_target(folder: Path, target: Image, spp: int | None = 64, seed: int | None = 3) -> PairPaths:
+    write(folder, "x.a.exr", noise(1), spp=4, seed=1)
+    write(folder, "x.b.exr", noise(2), spp=4, seed=2)
+    write(folder, "x.t.exr", target, spp, seed)
+    (paths,) = list_pairs(folder)
+    assert paths.target == folder / "x.t.exr" and paths.reference is None
+    return paths
+
+
+def test_a_target_is_read_beside_its_pair(tmp_path: Path) -> None:
+    paths = pair_with_target(tmp_path, noise(3))
+    target, repaired = read_target(paths, read_pair(paths)[0])
+    assert target.spp == 64 and repaired == {}
+    np.testing.assert_array_equal(target.color, noise(3))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "seed", "told"),
+    [
+        (noise(3), 1, r"x\.a\.exr and .*x\.t\.exr, its target, as A and B: A and B share the seed 1"),
+        (noise(3), 2, r"x\.b\.exr and .*x\.t\.exr, its target, as A and B: A and B share the seed 2"),
+        (noise(2), None, r"x\.b\.exr and .*x\.t\.exr, its target, as A and B: A and B hold equal pixels"),
+        (noise(3, WIDTH, HEIGHT), 3, r"x\.a\.exr and .*: A is 5x3 but B is 3x5"),
+    ],
+)
+def test_what_is_no_independent_render_is_refused(tmp_path: Path, pixels: Image, seed: int | None, told: str) -> None:
+    paths = pair_with_target(tmp_path, pixels, seed=seed)
+    with pytest.raises(DatasetError, match=told):
+        read_target(paths, read_pair(paths)[0])
+
+
+def test_a_view_without_target_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "x.a.exr", noise(1))
+    write(tmp_path, "x.b.exr", noise(2))
+    (paths,) = list_pairs(tmp_path)
+    assert paths.target is None
+    with pytest.raises(DatasetError, match=r"x\.a\.exr: has no target; x\.t\.exr beside it is needed"):
+        read_target(paths, read_pair(paths)[0])

@@ -57,12 +57,14 @@ def assert_refused(outcome: tuple[int, list[str]], code: int, *words: str) -> No
 
 def test_pairs_are_rendered_and_completed(render: Run, scene: Path, tmp_path: Path) -> None:
     options = ["--views", "2", "--spp", "1..4", "--width", "20", "--reference-spp", "2", "--aov-spp", "same"]
+    options += ["--target-spp", "3"]
     code, lines = render(scene, "-o", tmp_path / "pairs", *options, "--position", "--depth")
     assert code == 0
     assert lines[-1].startswith(f"{tmp_path}/pairs: 2 views, 2 rendered now, ") and "Msamples/s" in lines[-1]
     paths = list_pairs(tmp_path / "pairs")
     assert [path.name for path in paths] == ["view_0000", "view_0001"]
     assert read_frame(paths[1].a)[0].size == (12, 20)  # 16x10, in proportion
+    assert [read_frame(path.target)[0].spp for path in paths if path.target] == [3, 3]
     (tmp_path / "pairs" / "view_0001.a.exr").unlink()
     code, lines = render(scene, "-o", tmp_path / "pairs", *options, "--position", "--depth")
     assert code == 0 and "2 views, 1 rendered now" in lines[-1]
@@ -128,6 +130,7 @@ def test_other_warnings_stay_what_they_are(capsys: pytest.CaptureFixture[str], m
         (["--frames", "0", "--path", "p.json"], "--frames 0"),
         (["--frames", "5"], "--frames: only together with --path"),
         (["--reference-spp", "-1"], "must not be negative"),
+        (["--target-spp", "-1"], "must not be negative"),
         (["--sensor", "-1"], "must not be negative"),
         (["--seed", "-1"], "--seed -1: 0 to 4294967295 is accepted"),
         (["--seed", "4294967296"], "--seed 4294967296"),
