@@ -22,14 +22,14 @@ import tyro
 from rich.progress import Progress
 from rich.table import Table
 
-from apps._command import progress_console, run
-from apps._pictures import write_strip
-from denoiser.infer import denoise_pair
+from apps.command import progress_console, run
+from apps.pictures import write_strip
+from denoiser.inference.denoise import denoise_pair
 from denoiser.metrics import psnr, relmse_trimmed
 from denoiser.model import Model, load_model
-from denoiser.pair_cache import CachedView, find_views
-from denoiser.train import split_views, train
-from denoiser.train_config import TrainConfig
+from denoiser.training.config import TrainConfig
+from denoiser.training.pair_cache import CachedView, find_views
+from denoiser.training.train import split_views, train
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Image, Pair

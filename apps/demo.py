@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from apps._command import progress_console, run
-from apps._pictures import write_strip
-from denoiser.infer import denoise_pair
+from apps.command import progress_console, run
+from apps.pictures import write_strip
+from denoiser.inference.denoise import denoise_pair
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import load_model
 from renderer_bridge.exr_frame import write_frame

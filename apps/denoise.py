@@ -17,9 +17,9 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from apps._command import run
-from apps._pictures import to_display, write_png
-from denoiser.infer import denoise_frame, denoise_pair
+from apps.command import run
+from apps.pictures import to_display, write_png
+from denoiser.inference.denoise import denoise_frame, denoise_pair
 from denoiser.model import DEFAULT_NAME, Model, load_model
 from denoiser.precision import Precision
 from renderer_bridge.errors import DatasetError, ExrError, UsageError

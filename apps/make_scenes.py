@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from apps._command import run
+from apps.command import run
 from renderer_bridge.errors import UsageError
 from renderer_bridge.procedural import write_scene
 

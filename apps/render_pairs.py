@@ -17,7 +17,7 @@ from typing import Annotated
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from apps._command import defines, progress_console, run
+from apps.command import defines, progress_console, run
 from renderer_bridge.atomic import sole_writer
 from renderer_bridge.errors import UsageError
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs

@@ -1,11 +1,11 @@
 """The method: networks, losses, training, inference, metrics and weights. Knows nothing of Mitsuba."""
 
-from denoiser.infer import denoise_frame, denoise_pair
+from denoiser.inference.denoise import denoise_frame, denoise_pair
 from denoiser.metrics import Scores, measure
 from denoiser.model import Model, load_model, save_weights
-from denoiser.train import TrainRecord, train
-from denoiser.train_config import TrainConfig
-from denoiser.unet import UNet
+from denoiser.networks.unet import UNet
+from denoiser.training.config import TrainConfig
+from denoiser.training.train import TrainRecord, train
 
 __all__ = [
     "Model",

@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from denoiser.networks.unet import UNet
 from denoiser.transforms import LAYER_CHANNELS, PAPER_LAYERS, input_channels
-from denoiser.unet import UNet
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import WeightsError
 

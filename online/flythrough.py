@@ -16,8 +16,8 @@ from torch import Tensor
 from denoiser import devices
 from denoiser.devices import pair_on
 from denoiser.filters import gaussian
-from denoiser.infer import denoise_halves, standard_error
-from denoiser.residual import return_residual
+from denoiser.inference.denoise import denoise_halves, standard_error
+from denoiser.inference.residual import return_residual
 from denoiser.score import pair_mse
 from denoiser.transforms import to_hwc, to_nchw
 from online.accumulate import Accumulated, settle

@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from denoiser.checkpoint import group, load_state, state_tensors
 from denoiser.devices import compute_device
 from denoiser.model import Description, Model, find_weights, header, read_tensors, save_weights
 from denoiser.precision import Precision, uses_bf16
-from denoiser.train import new_state, train_step, warm_start
-from denoiser.train_config import TrainConfig
+from denoiser.training.checkpoint import group, load_state, state_tensors
+from denoiser.training.config import TrainConfig
+from denoiser.training.train import new_state, train_step, warm_start
 from denoiser.transforms import PAPER_LAYERS
 from online.memory import TYPES, PairMemory, Remembered
 from online.watch import Watch

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from fake_renderer import FakeRenderer, camera_at
 
-from apps._viewer_scene import OpenedScene
+from apps.viewer.scene import OpenedScene
 from denoiser.score import PairScore
 from online.records import FlythroughRecord, FrameRequest, Pictures
 from renderer_bridge.errors import SceneError

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from apps import _bench_online
-from apps._bench_figure import in_turn
+from apps.bench.figure import in_turn
 from online.trainer import OnlineConfig
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from denoiser.checkpoint import (
+from denoiser.model import Description, load_model
+from denoiser.training.checkpoint import (
     CONFIG,
     LOG,
     MODEL,
@@ -19,9 +20,8 @@ from denoiser.checkpoint import (
     open_run,
     save_checkpoint,
 )
-from denoiser.model import Description, load_model
-from denoiser.train import new_state
-from denoiser.train_config import TrainConfig
+from denoiser.training.config import TrainConfig
+from denoiser.training.train import new_state
 from renderer_bridge.errors import DatasetError, OutputError, WeightsError
 
 CPU = torch.device("cpu")

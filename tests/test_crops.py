@@ -8,8 +8,8 @@ import pytest
 import torch
 from toy_pairs import HEIGHT, LIGHT, WIDTH, shaded, sphere_normals, write_toy_pairs
 
-from denoiser.crops import Augmentation, PairDataset, random_orthogonal
-from denoiser.pair_cache import CachedView, build_cache, find_views
+from denoiser.training.crops import Augmentation, PairDataset, random_orthogonal
+from denoiser.training.pair_cache import CachedView, build_cache, find_views
 from denoiser.transforms import to_image
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame, Image
@@ -27,7 +27,7 @@ def cached(folder: Path) -> list[CachedView]:
 @pytest.fixture(autouse=True)
 def as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures here hold coordinates and marks: no exposure but that of the augmentation."""
-    monkeypatch.setattr("denoiser.crops.exposure", lambda color: 1.0)
+    monkeypatch.setattr("denoiser.training.crops.exposure", lambda color: 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_shapes_and_memory_layout(toy: list[CachedView]) -> None:
 
 def test_both_halves_get_the_exposure_of_half_a(toy: list[CachedView], monkeypatch: pytest.MonkeyPatch) -> None:
     layers, target = PairDataset(toy, PLAIN).batch(0, 0, 0, 4, CROP)
-    monkeypatch.setattr("denoiser.crops.exposure", lambda color: 0.25)
+    monkeypatch.setattr("denoiser.training.crops.exposure", lambda color: 0.25)
     dimmed, dimmed_target = PairDataset(toy, PLAIN).batch(0, 0, 0, 4, CROP)
     assert torch.equal(dimmed["color"], layers["color"] / 4) and torch.equal(dimmed_target, target / 4)
     assert torch.equal(dimmed["albedo"], layers["albedo"])
@@ -224,7 +224,7 @@ def test_color_channels_are_reordered_alike_in_input_albedo_and_target(tmp_path:
 
 
 def test_few_maps_stay_open(toy: list[CachedView], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("denoiser.crops.OPEN_MAPS", 2)
+    monkeypatch.setattr("denoiser.training.crops.OPEN_MAPS", 2)
     dataset = PairDataset(toy)
     dataset.batch(0, 0, 0, 50, CROP)
     assert dataset._open.cache_info().currsize == 2

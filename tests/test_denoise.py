@@ -1,29 +1,28 @@
-"""n2n-denoise from end to end: the file comes back whole with its color denoised, or a sentence says why not."""
+"""Inference: any size, tiled equals whole, and an error estimate that is right on average."""
 
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import dataclasses
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
-import imageio.v3 as imageio
 import numpy as np
-import OpenEXR
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional as F
 
-from apps.denoise import main
-from denoiser.infer import denoise_frame, denoise_pair
-from denoiser.metrics import tone_map
-from denoiser.model import Description, load_model, save_weights
-from denoiser.unet import UNet
-from renderer_bridge.exr import ExrImage, read_exr, write_exr
-from renderer_bridge.exr_frame import read_frame, write_frame
-from renderer_bridge.frame import Frame, Pair
+from denoiser.inference import denoise as module
+from denoiser.inference.denoise import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, standard_error, tiles
+from denoiser.model import ARCHITECTURES, Model
+from denoiser.networks.unet import ALIGNMENT, UNet
+from denoiser.precision import uses_bf16
+from denoiser.transforms import KEYS, key
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Frame, Image, Pair
 
-HEIGHT, WIDTH = 18, 30
-
-Run = Callable[..., tuple[int, str]]
+SMALL_TILES = 102_000  # pixels, overlap included
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,276 +35,238 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained network, for shipped weights may change; with a bias, so that its output is not black."""
-    torch.manual_seed(3)
-    network = UNet(9)
+def model() -> Model:
+    torch.manual_seed(5)
+    network = UNet(9).eval()
     nn.init.ones_(network.dec_conv1c.bias)  # type: ignore[arg-type]
-    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    save_weights(path, network, Description())
-    return path
+    return Model(network)  # an untrained one; with the bias, little of its output is negative and cut off
 
 
-@pytest.fixture
-def denoise(weights: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command; gives its exit code and what it said on standard error, which never is a traceback."""
-
-    def command(*arguments: Any, model: Path = weights) -> tuple[int, str]:
-        code = main([*map(str, arguments), "--model", str(model)])
-        captured = capsys.readouterr()
-        assert captured.out == "" and "Traceback" not in captured.err
-        return code, captured.err
-
-    return command
-
-
-def values(seed: int, channels: int = 3, height: int = HEIGHT, width: int = WIDTH) -> Any:
-    return np.random.default_rng(seed).uniform(0.1, 1.0, size=(height, width, channels)).astype(np.float32)
-
-
-def frame(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> Frame:
-    normal = values(2, 3, height, width) - 0.5
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    return Frame(4 * values(seed, 3, height, width), values(1, 3, height, width), normal, seed=seed)
-
-
-def our_file(path: Path, seed: int = 0, **size: int) -> Path:
-    write_frame(path, frame(seed, **size), attributes={"note": "keep me"})
-    return path
-
-
-def header(**attributes: Any) -> dict[str, Any]:
-    window = (np.array([4, 2], np.int32), np.array([4 + WIDTH - 1, 2 + HEIGHT - 1], np.int32))
-    shown = (np.array([0, 0], np.int32), np.array([49, 39], np.int32))
-    common = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
-    return {**common, "dataWindow": window, "displayWindow": shown, **attributes}
-
-
-def save(path: Path, *parts: tuple[str, dict[str, Any], dict[str, Any]]) -> Path:
-    """Write with the OpenEXR library itself: (part name, attributes, channels)."""
-    OpenEXR.File(
-        [OpenEXR.Part(header(**attributes), dict(channels), name) for name, attributes, channels in parts]
-    ).write(str(path))
-    return path
-
-
-def named(layer: str, seed: int, suffixes: str = "RGB", dtype: Any = np.float32) -> dict[str, Any]:
-    pixels = values(seed, len(suffixes)).astype(dtype)
-    return {f"{layer}.{s}" if layer else s: np.ascontiguousarray(pixels[..., i]) for i, s in enumerate(suffixes)}
-
-
-def changed_channels(before: ExrImage, after: ExrImage) -> set[str]:
-    """Names of the channels whose pixels differ; everything else must be the same."""
-    assert [part.name for part in before.parts] == [part.name for part in after.parts]
-    changed = set()
-    for old, new in zip(before.parts, after.parts, strict=True):
-        assert set(old.header) == set(new.header) and list(old.channels) == list(new.channels)
-        for key, value in old.header.items():
-            assert key == "channels" or np.array_equal(np.asarray(value), np.asarray(new.header[key])), key
-        for name, pixels in old.channels.items():
-            assert pixels.dtype == new.channels[name].dtype
-            if not np.array_equal(pixels, new.channels[name]):
-                changed.add(name)
-    return changed
+def frame(height: int, width: int, seed: int = 0) -> Frame:
+    random = np.random.default_rng(seed)
+    color = random.lognormal(mean=-3.0, sigma=1.5, size=(height, width, 3)).astype(np.float32)
+    albedo = random.uniform(size=(height, width, 3)).astype(np.float32)
+    normal = random.normal(size=(height, width, 3)).astype(np.float32)
+    return Frame(color, albedo, np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What comes out
+# Tiles
 
 
-def test_a_frame_and_its_picture(denoise: Run, weights: Path, tmp_path: Path) -> None:
-    source, output, png = our_file(tmp_path / "x.exr"), tmp_path / "new" / "out.exr", tmp_path / "pic" / "out.png"
-    code, said = denoise(source, "-o", output, "--png", png, "--precision", "fp32")
-    assert (code, said) == (0, f"{output} {png}: denoised {WIDTH}x{HEIGHT}\n")
-    assert changed_channels(read_exr(source), read_exr(output)) == {"R", "G", "B"}
-    expected = denoise_frame(load_model(weights), read_frame(source)[0], precision="fp32").color
-    np.testing.assert_array_equal(read_frame(output)[0].color, expected)
-    picture = imageio.imread(png)
-    assert picture.shape == (HEIGHT, WIDTH, 3) and picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture, np.rint(tone_map(expected) * 255))
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 4_000_000))
+@settings(max_examples=60, deadline=None)  # the largest pictures with the smallest tiles take a second
+def test_tiles_cover_every_pixel_once_and_are_aligned(height: int, width: int, tile_pixels: int) -> None:
+    rows, columns = set(), set()
+    for tile in tiles(height, width, tile_pixels):
+        for seen, kept, length, found in zip(
+            (tile.seen[:2], tile.seen[2:]),
+            (tile.kept[:2], tile.kept[2:]),
+            (height, width),
+            (rows, columns),
+            strict=True,
+        ):
+            assert seen[0] % ALIGNMENT == seen[1] % ALIGNMENT == kept[0] % ALIGNMENT == 0
+            assert 0 <= seen[0] <= kept[0] < kept[1] <= min(seen[1], length)
+            assert seen[0] == max(0, kept[0] - OVERLAP)
+            assert seen[1] >= min(length, kept[1] + OVERLAP)
+            found.add(kept)
+    assert len(tiles(height, width, tile_pixels)) == len(rows) * len(columns)  # a full grid, of disjoint intervals:
+    for length, found in ((height, rows), (width, columns)):
+        ordered = sorted(found)
+        assert ordered[0][0] == 0 and ordered[-1][1] == length
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(ordered))
 
 
-def test_a_pair_is_averaged(denoise: Run, weights: Path, tmp_path: Path) -> None:
-    a, b = our_file(tmp_path / "x.a.exr", 5), our_file(tmp_path / "x.b.exr", 6)
-    code, said = denoise(a, b, "-o", tmp_path / "out.exr", "--precision", "fp32")
-    assert code == 0 and re.match(r"estimated standard error: 0\.\d+, \d+\.\d % of the mean radiance\n", said)
-    pair = Pair(read_frame(a)[0], read_frame(b)[0])
-    expected = denoise_pair(load_model(weights), pair, precision="fp32").color
-    np.testing.assert_array_equal(read_frame(tmp_path / "out.exr")[0].color, expected)
-    assert changed_channels(read_exr(a), read_exr(tmp_path / "out.exr")) == {"R", "G", "B"}
+@pytest.mark.parametrize(("height", "width"), [(1080, 1920), (2160, 3840), (4320, 7680), (720, 30_000)])
+def test_tiles_fit_in_memory(height: int, width: int) -> None:
+    areas = [(t.seen[1] - t.seen[0]) * (t.seen[3] - t.seen[2]) for t in tiles(height, width)]
+    assert max(areas) <= module.TILE_PIXELS
+    assert sum(areas) < 1.3 * height * width + 32 * (height + width)  # little is computed twice
+    assert (len(areas) == 1) == (height * width < module.TILE_PIXELS)
 
 
-def test_a_pair_without_its_residual_is_the_mean_of_both(denoise: Run, weights: Path, tmp_path: Path) -> None:
-    a, b = our_file(tmp_path / "x.a.exr", 5), our_file(tmp_path / "x.b.exr", 6)
-    assert denoise(a, b, "-o", tmp_path / "out.exr", "--precision", "fp32", "--no-residual")[0] == 0
-    halves = [denoise_frame(load_model(weights), read_frame(path)[0], precision="fp32").color for path in (a, b)]
-    mean = read_frame(tmp_path / "out.exr")[0].color
-    np.testing.assert_allclose(mean, (halves[0] + halves[1]) / 2, rtol=1e-6)
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_the_overlap_is_how_far_the_network_sees(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that the output on one side of a multiple of the alignment depends on, found by the gradient."""
+    monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)  # all four pixels, not only the brightest
+    network = ARCHITECTURES[architecture](1).double()
+    for parameter in network.parameters():
+        parameter.data.abs_()  # nothing cancels
+    edge, height = 352, 704
+    x = torch.rand(1, 1, height, 32, dtype=torch.float64, requires_grad=True)
+    output = network(x)
+    for rows, far in ((slice(edge, None), 0), (slice(None, edge), -1)):
+        (gradient,) = torch.autograd.grad(output[:, :, rows].sum(), x, retain_graph=True)
+        seen = gradient.abs().sum(dim=(0, 1, 3)).nonzero().ravel()
+        reach = edge - int(seen[0]) if far == 0 else int(seen[-1]) + 1 - edge
+        assert reach == OVERLAP
 
 
-def test_a_multilayer_file_in_several_parts_keeps_everything_else(denoise: Run, tmp_path: Path) -> None:
-    ids = np.arange(HEIGHT * WIDTH, dtype=np.uint32).reshape(HEIGHT, WIDTH)
-    source = save(
-        tmp_path / "arnold.exr",
-        ("rgba", {"artist": "somebody", "view": "left"}, named("", 1, "RGBA", np.float16)),
-        ("denoise_albedo", {}, named("denoise_albedo", 2)),
-        ("N", {"owner": "me"}, named("N", 3, "XYZ", np.float16)),
-        ("ids", {}, {"object.id": ids, "Z": ids.astype(np.float32)}),
-    )
-    code, said = denoise(source, "-o", tmp_path / "out.exr")
-    assert code == 0, said
-    after = read_exr(tmp_path / "out.exr")
-    assert changed_channels(read_exr(source), after) == {"R", "G", "B"}  # of the first part; alpha stays
-    assert after.parts[0].channels["R"].dtype == np.float16
+def test_tiled_equals_whole(model: Model) -> None:
+    picture = frame(300, 430)
+    whole = denoise_frame(model, picture, precision="fp32").color
+    cut = tiles(300, 430, SMALL_TILES)
+    assert len({t.kept[0] for t in cut}) > 1 and len({t.kept[2] for t in cut}) > 1  # several rows and columns
+    tiled = denoise_frame(model, picture, precision="fp32", tile_pixels=SMALL_TILES).color
+    # The same sums in another order: a few units of the last of 24 bits, over some 25 layers.
+    np.testing.assert_allclose(tiled, whole, atol=2e-5 * np.abs(whole).max())
 
 
-CYCLES = {
-    **named("ViewLayer.Noisy Image", 1, "RGBA"),
-    **named("ViewLayer.Combined", 2, "RGBA", np.float16),
-    **named("ViewLayer.Denoising Albedo", 3),
-    **named("ViewLayer.Denoising Normal", 4, "XYZ"),
-    **named("ViewLayer.Depth", 5, "Z"),
-}
-
-
-def test_in_cycles_files_combined_is_replaced_and_the_noisy_image_kept(
-    denoise: Run, weights: Path, tmp_path: Path
-) -> None:
-    other_layer = named("Background.Combined", 9, "RGBA")  # before `ViewLayer` in the file, and not denoised
-    source = save(tmp_path / "cycles.exr", ("", {"BlenderMultiChannel": "yes"}, {**CYCLES, **other_layer}))
-    assert denoise(source, "-o", tmp_path / "out.exr", "--precision", "fp32")[0] == 0
-    after = read_exr(tmp_path / "out.exr")
-    assert changed_channels(read_exr(source), after) == {f"ViewLayer.Combined.{c}" for c in "RGB"}
-    expected = denoise_frame(load_model(weights), read_frame(source)[0], precision="fp32").color
-    np.testing.assert_array_equal(after.parts[0].channels["ViewLayer.Combined.G"], expected[..., 1].astype(np.float16))
-
-
-@pytest.mark.parametrize("left_out", ["Noisy Image", "Combined"])
-def test_cycles_files_with_one_of_the_two(denoise: Run, tmp_path: Path, left_out: str) -> None:
-    channels = {name: pixels for name, pixels in CYCLES.items() if left_out not in name}
-    source = save(tmp_path / "cycles.exr", ("", {}, channels))
-    assert denoise(source, "-o", tmp_path / "out.exr")[0] == 0
-    other = "Combined" if left_out == "Noisy Image" else "Noisy Image"
-    changed = changed_channels(read_exr(source), read_exr(tmp_path / "out.exr"))
-    assert changed == {f"ViewLayer.{other}.{c}" for c in "RGB"}
-
-
-def test_broken_pixels_are_told_and_mended(denoise: Run, tmp_path: Path) -> None:
-    source = our_file(tmp_path / "x.exr")
-    image = read_exr(source)
-    red = image.parts[0].channels["R"].copy()
-    red[3, 4], red[0, 0] = np.nan, np.inf
-    albedo = image.parts[0].channels["albedo.G"].copy()
-    albedo[1, 2] = np.nan
-    image.parts[0].channels.update({"R": red, "albedo.G": albedo})  # type: ignore[attr-defined]
-    write_exr(source, image)
-    code, said = denoise(source, "-o", tmp_path / "out.exr")
-    assert code == 0
-    assert f"{source}: 2 color pixels were infinite, NaN or out of range and were mended" in said
-    assert f"{source}: 1 albedo pixels" in said
-    assert np.isfinite(read_exr(tmp_path / "out.exr").parts[0].channels["R"]).all()
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 40)])
-def test_small_pictures(denoise: Run, tmp_path: Path, height: int, width: int) -> None:
-    source = our_file(tmp_path / "x.exr", height=height, width=width)
-    assert denoise(source, "-o", tmp_path / "out.exr")[0] == 0
-    assert read_frame(tmp_path / "out.exr")[0].size == (height, width)
+def test_a_smaller_overlap_would_show(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OVERLAP", ALIGNMENT)
+    picture = frame(192, 320)
+    whole = denoise_frame(model, picture, precision="fp32").color
+    tiled = denoise_frame(model, picture, precision="fp32", tile_pixels=1).color
+    assert np.abs(tiled - whole).max() > 1e-3 * np.abs(whole).max()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Wrong usage: exit code 2
+# Frames
 
 
-def test_the_noisy_file_is_never_overwritten(denoise: Run, tmp_path: Path) -> None:
-    source = our_file(tmp_path / "x.exr")
-    before = source.read_bytes()
-    (tmp_path / "link.exr").symlink_to(source)
-    (tmp_path / "same.exr").hardlink_to(source)
-    for output in ("x.exr", "link.exr", "same.exr", "folder/../x.exr"):
-        (tmp_path / "folder").mkdir(exist_ok=True)
-        code, said = denoise(source, "-o", tmp_path / output)
-        assert code == 2 and said == (
-            f"error: {tmp_path / output}: is an input too; another name is needed, so that the noisy file stays\n"
-        )
-    assert source.read_bytes() == before
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (33, 31), (32, 64)])
+def test_any_size(model: Model, height: int, width: int) -> None:
+    color = denoise_frame(model, frame(height, width)).color
+    assert color.shape == (height, width, 3) and color.dtype == np.float32
+    assert np.isfinite(color).all() and color.min() >= 0
 
 
-def test_other_wrong_usage(denoise: Run, tmp_path: Path) -> None:
-    source = our_file(tmp_path / "x.exr")
-    assert denoise(source, "-o", tmp_path / "out.png") == (2, f"error: {tmp_path}/out.png: its name must end in .exr\n")
-    for png in ("x.exr", "out.jpg"):
-        code, said = denoise(source, "-o", tmp_path / "out.exr", "--png", tmp_path / png)
-        assert (code, said) == (2, f"error: {tmp_path / png}: its name must end in .png\n")
-    code, said = denoise(source, source, source, "-o", tmp_path / "out.exr")
-    assert code == 2 and said.startswith("error: 3 inputs; one frame, or the two halves of a pair")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["x.exr"]
+def test_what_lies_beyond_the_picture_repeats_its_edge(model: Model) -> None:
+    picture = frame(40, 50)
+    layers = {name: np.pad(layer, ((0, 24), (0, 14), (0, 0)), mode="edge") for name, layer in picture.layers().items()}
+    padded = denoise_frame(model, Frame(**layers), precision="fp32").color
+    np.testing.assert_array_equal(denoise_frame(model, picture, precision="fp32").color, padded[:40, :50])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Bad input: exit code 1, one sentence with the file's name, nothing written
+@pytest.mark.parametrize("radiance", [0.0, 1e-30, 1e30])
+def test_extreme_radiance_stays_finite(model: Model, radiance: float) -> None:
+    picture = dataclasses.replace(frame(32, 48), color=np.full((32, 48, 3), radiance, np.float32))
+    for precision in ("fp32", "bf16"):
+        color = denoise_frame(model, picture, precision=precision).color  # type: ignore[arg-type]
+        assert np.isfinite(color).all()
 
 
-def assert_refused(outcome: tuple[int, str], output: Path, *words: str) -> None:
-    code, said = outcome
-    assert code == 1 and said.startswith("error: ") and said.count("\n") == 1
-    for word in words:
-        assert word in said
-    assert not output.exists() and not list(output.parent.glob(".*"))
+def test_negative_radiance_counts_as_black(model: Model) -> None:
+    black = dataclasses.replace(frame(32, 48), color=np.zeros((32, 48, 3), np.float32))
+    negative = dataclasses.replace(black, color=np.full((32, 48, 3), -1, np.float32))
+    np.testing.assert_array_equal(denoise_frame(model, black).color, denoise_frame(model, negative).color)
 
 
-def test_a_missing_layer(denoise: Run, tmp_path: Path) -> None:
-    source = save(tmp_path / "x.exr", ("", {}, {**named("", 1), **named("Normal", 2, "XYZ")}))
-    assert_refused(
-        denoise(source, "-o", tmp_path / "out.exr"),
-        tmp_path / "out.exr",
-        *(f"{source}: has no albedo layer", "Normal.X", "render it with albedo and normal"),
+def test_bf16_is_close_to_fp32(model: Model) -> None:
+    picture = frame(96, 128)
+    fp32, bf16 = (denoise_frame(model, picture, precision=p).color for p in ("fp32", "bf16"))  # type: ignore[arg-type]
+    # 8 bits a layer, off by 2^-9 each; over some 25 layers that adds up, like random errors, to 1 %.
+    assert np.sqrt(np.mean((bf16 - fp32) ** 2)) < 0.01 * np.sqrt(np.mean(fp32**2))
+    assert np.abs(bf16 - fp32).max() > 0
+
+
+def test_auto_is_the_precision_that_is_faster_here(model: Model) -> None:
+    picture = frame(32, 64)
+    expected = "bf16" if uses_bf16("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu")) else "fp32"
+    np.testing.assert_array_equal(
+        denoise_frame(model, picture).color,
+        denoise_frame(model, picture, precision=expected).color,  # type: ignore[arg-type]
     )
 
 
-def test_no_color(denoise: Run, tmp_path: Path) -> None:
-    source = save(tmp_path / "x.exr", ("", {}, {**named("albedo", 1), **named("Normal", 2, "XYZ")}))
-    assert_refused(denoise(source, "-o", tmp_path / "out.exr"), tmp_path / "out.exr", f"{source}: has no color layer")
+def test_the_model_stays_as_it_was(model: Model) -> None:
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    denoise_frame(model, frame(32, 32), precision="bf16")
+    for name, value in model.network.state_dict().items():
+        assert value.dtype == torch.float32 and torch.equal(value, before[name])
 
 
-@pytest.mark.parametrize("damage", ["truncated", "not EXR", "empty", "missing", "a folder"])
-def test_damaged_files(denoise: Run, tmp_path: Path, damage: str) -> None:
-    source = our_file(tmp_path / "x.exr")
-    content = {"truncated": source.read_bytes()[:-100], "not EXR": b"P6 hello", "empty": b""}.get(damage)
-    source.unlink()
-    if content is not None:
-        source.write_bytes(content)
-    elif damage == "a folder":
-        source.mkdir()
-    assert_refused(denoise(source, "-o", tmp_path / "out.exr"), tmp_path / "out.exr", str(source))
+def test_read_only_layers_are_accepted(model: Model) -> None:
+    picture = frame(32, 32)
+    for layer in picture.layers().values():
+        layer.flags.writeable = False
+    assert denoise_frame(model, picture).color.shape == (32, 32, 3)
 
 
-def test_halves_that_are_no_pair(denoise: Run, tmp_path: Path) -> None:
-    a, output = our_file(tmp_path / "a.exr", 1), tmp_path / "out.exr"
-    wider = our_file(tmp_path / "b.exr", 2, width=WIDTH + 1)
-    both = f"{a} and {wider}: "
-    assert_refused(denoise(a, wider, "-o", output), output, both, "A is 30x18 but B is 31x18")
-    write_frame(tmp_path / "b.exr", Frame(frame(1).color, frame(1).albedo, frame(1).normal, seed=7))
-    assert_refused(denoise(a, wider, "-o", output), output, both, "equal pixels")
-    assert_refused(denoise(a, a, "-o", output), output, "share the seed 1")
+def test_a_missing_layer_is_told(model: Model) -> None:
+    with pytest.raises(DatasetError, match="no albedo and no normal layer; these weights need color, albedo, normal"):
+        denoise_frame(model, Frame(frame(8, 8).color))
 
 
-def test_bad_weights(denoise: Run, weights: Path, tmp_path: Path) -> None:
-    source, output, bad = our_file(tmp_path / "x.exr"), tmp_path / "out.exr", tmp_path / "bad.safetensors"
-    bad.write_bytes(weights.read_bytes()[:-1000])
-    assert_refused(denoise(source, "-o", output, model=bad), output, f"{bad}: ", "not a complete safetensors file")
-    save_weights(bad, UNet(6), Description())
-    assert_refused(denoise(source, "-o", output, model=bad), output, f"{bad}: ", "another network")
-    missing = tmp_path / "none.safetensors"
-    assert_refused(denoise(source, "-o", output, model=missing), output, f"{missing}: is not a file")
+def test_a_model_of_color_alone_needs_no_more() -> None:
+    model = Model(UNet(3).eval(), layers=("color",))
+    assert denoise_frame(model, Frame(frame(8, 9).color)).error is None
 
 
-def test_an_output_that_cannot_be_written(denoise: Run, tmp_path: Path) -> None:
-    source = our_file(tmp_path / "x.exr")
-    (tmp_path / "file").write_text("")
-    code, said = denoise(source, "-o", tmp_path / "file" / "out.exr")
-    assert code == 1 and said.startswith(f"error: {tmp_path}/file/out.exr: cannot be written")
-    (tmp_path / "folder.exr").mkdir()
-    code, said = denoise(source, "-o", tmp_path / "folder.exr")
-    assert code == 1 and "is a folder" in said
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder.exr", "x.exr"]
+# ---------------------------------------------------------------------------------------------------------------------
+# Pairs
+
+
+class Passing(nn.Module):
+    """A network that gives back the radiance it gets: its input is tone-mapped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        power = x[:, :3] ** 2.2
+        return power / (1 - power)
+
+
+PASSING = Model(Passing(), layers=("color",))
+
+
+def noisy(truth: Any, sigma: float, seed: int) -> Frame:
+    noise = np.random.default_rng(seed).normal(scale=sigma, size=truth.shape)
+    return Frame(np.asarray(truth + noise, dtype=np.float32), seed=seed)
+
+
+def test_a_pair_is_the_mean_of_its_denoised_halves(model: Model) -> None:
+    a, b = frame(33, 50, seed=1), frame(33, 50, seed=2)
+    pair = denoise_pair(model, Pair(a, b), residual=False)
+    halves = [denoise_frame(model, half).color for half in (a, b)]
+    np.testing.assert_allclose(pair.color, np.mean(halves, axis=0), rtol=1e-6)
+    assert pair.error is not None and pair.error.shape == pair.color.shape and pair.error.min() >= 0
+
+
+def test_a_picture_of_any_brightness_is_brought_to_one_the_network_knows(model: Model) -> None:
+    """Twice too bright or a thousand times: the same picture but for its brightness."""
+    bright = frame(40, 50, seed=3).color * np.float32(2 * KEYS[1]) / np.float32(key(frame(40, 50, seed=3).color))
+    layers = frame(40, 50, seed=3).layers() | {"color": bright}
+    once = denoise_frame(model, Frame(**layers), precision="fp32").color
+    layers["color"] = bright * np.float32(512)
+    np.testing.assert_allclose(denoise_frame(model, Frame(**layers), precision="fp32").color, once * 512, rtol=1e-3)
+
+
+def test_the_estimated_error_is_that_of_the_mean() -> None:
+    """Noise of 0.1 in each half leaves 0.1 / sqrt(2) in their mean."""
+    truth = np.full((60, 90, 3), 3.0)
+    pair = Pair(noisy(truth, 0.1, 1), noisy(truth, 0.1, 2))
+    denoised = denoise_pair(PASSING, pair, precision="fp32")
+    assert denoised.error is not None
+    estimated, real = np.sqrt(np.mean(denoised.error**2)), np.sqrt(np.mean((denoised.color - truth) ** 2))
+    # A standard deviation from n = 16200 values is off by 1 / sqrt(2 n) = 0.6 %; four times that.
+    assert estimated == pytest.approx(0.1 / np.sqrt(2), rel=0.024)
+    assert real == pytest.approx(0.1 / np.sqrt(2), rel=0.024)
+
+
+def test_equal_outputs_have_no_error() -> None:
+    a, b = (Frame(np.full((9, 7, 3), 2.0, np.float32), seed=seed) for seed in (1, 2))
+    denoised = denoise_pair(PASSING, Pair(a, b), precision="fp32")
+    assert denoised.error is not None and not denoised.error.any()
+
+
+def test_the_error_near_a_firefly_is_sound() -> None:
+    """A mean by a running sum would leave rounding, and negative squares, all along the row."""
+    color = np.ones((20, 60, 3), np.float32)
+    color[10, 20] = 1e4
+    error = standard_error(color, np.ones_like(color))
+    half = ERROR_WINDOW // 2
+    near = np.zeros((20, 60), dtype=bool)
+    near[10 - half : 10 + half + 1, 20 - half : 20 + half + 1] = True
+    np.testing.assert_allclose(error[near], (1e4 - 1) / 2 / ERROR_WINDOW, rtol=1e-5)  # root of a mean over 25
+    assert not error[~near].any()
+
+
+def test_the_window_is_square_on_a_picture_that_is_not() -> None:
+    a: Image = np.zeros((3, 40, 3), np.float32)
+    a[1, 20] = 2.0
+    error = standard_error(a, np.zeros_like(a))
+    assert np.count_nonzero(error[..., 0]) == 3 * ERROR_WINDOW

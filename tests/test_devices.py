@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from denoiser import devices
 from denoiser.devices import frame_on, pair_on, pair_to_host, read, to_host
-from denoiser.infer import denoise_pair
+from denoiser.inference.denoise import denoise_pair
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
@@ -69,7 +69,12 @@ def test_a_pair_goes_to_the_device_once_and_its_picture_comes_back(monkeypatch: 
         taken.append(isinstance(image, np.ndarray))
         return to_device(image, device)
 
-    for module in ("denoiser.devices", "denoiser.infer", "denoiser.residual", "denoiser.transforms"):
+    for module in (
+        "denoiser.devices",
+        "denoiser.inference.denoise",
+        "denoiser.inference.residual",
+        "denoiser.transforms",
+    ):
         monkeypatch.setattr(sys.modules[module], "to_nchw", counted)
     pair = FakeRenderer().render(camera_at(resolution=SIZE), 2, (1, 2))
     denoised = denoise_pair(OnlineTrainer(OnlineConfig(init="", crop=32)).model, pair)
@@ -109,10 +114,12 @@ def plain_descent(config: object, network: torch.nn.Module) -> tuple[torch.optim
 def trainer(monkeypatch: pytest.MonkeyPatch) -> OnlineTrainer:
     """On the device; what is read is made up: a fair score, a finite loss, nothing run away, all reprojected."""
     monkeypatch.setattr("online.trainer.compute_device", lambda: META)
-    monkeypatch.setattr("denoiser.infer.compute_device", lambda: META)
+    monkeypatch.setattr("denoiser.inference.denoise.compute_device", lambda: META)
     monkeypatch.setattr(devices, "read", lambda *values: [0.25 * (value.dtype != torch.bool) for value in values])
     monkeypatch.setattr(torch, "autocast", lambda *args, **options: contextlib.nullcontext())  # has no such device
-    monkeypatch.setattr(sys.modules["denoiser.train"], "new_optimizers", plain_descent)  # fused Adam has none either
+    monkeypatch.setattr(
+        sys.modules["denoiser.training.train"], "new_optimizers", plain_descent
+    )  # fused Adam has none either
     return OnlineTrainer(OnlineConfig(init="", batch=2, crop=32, precision="fp32"))
 
 

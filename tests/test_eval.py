@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from apps import eval as command
-from apps._eval_report import CSV_COLUMNS, PICTURES, best_values, scores_csv, worst_crop
-from apps._eval_views import (
+from apps.eval.report import CSV_COLUMNS, PICTURES, best_values, scores_csv, worst_crop
+from apps.eval.views import (
     Failure,
     Method,
     Result,
@@ -32,7 +32,7 @@ from apps._eval_views import (
 from denoiser import metrics
 from denoiser.metrics import Scores
 from denoiser.model import Description, save_weights
-from denoiser.unet import UNet
+from denoiser.networks.unet import UNet
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
 

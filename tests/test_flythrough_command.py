@@ -12,7 +12,7 @@ from fake_renderer import FakeRenderer, camera_at
 from safetensors.torch import load_file
 
 from apps import flythrough
-from apps._flythrough_output import even, summary
+from apps.flythrough.output import even, summary
 from denoiser.model import load_model
 from online.replay import PairFolderRenderer
 from renderer_bridge import read_frame

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from denoiser.limit import CELL, MEANS, limit_radiance
+from denoiser.inference.limit import CELL, MEANS, limit_radiance
 
 
 def noisy(height: int = 50, width: int = 70) -> torch.Tensor:

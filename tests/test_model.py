@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from denoiser import model as model_module
 from denoiser.model import Description, header, load_model, save_weights, shipped_weights
-from denoiser.unet import UNet
+from denoiser.networks.unet import UNet
 from renderer_bridge.errors import OutputError, WeightsError
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from denoiser.muon import STEP_RMS, Muon, orthogonal
-from denoiser.train import new_state
-from denoiser.train_config import TrainConfig
+from denoiser.training.config import TrainConfig
+from denoiser.training.muon import STEP_RMS, Muon, orthogonal
+from denoiser.training.train import new_state
 
 
 def test_orthogonal_keeps_the_singular_vectors_and_levels_the_values() -> None:

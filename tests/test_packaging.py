@@ -107,8 +107,12 @@ def test_the_scene_and_all_its_files_are_package_data() -> None:
 
 def test_shipped_weights_and_the_report_template_are_package_data() -> None:
     patterns = PYPROJECT["tool"]["setuptools"]["package-data"]
-    for package, folder, suffixes in (("denoiser", "denoiser/weights", {".safetensors"}), ("apps", "apps", {".j2"})):
-        shipped = {path for pattern in patterns[package] for path in (ROOT / package).glob(pattern)}
+    for package, folder, suffixes in (
+        ("denoiser", "denoiser/weights", {".safetensors"}),
+        ("apps.eval", "apps/eval", {".j2"}),
+    ):
+        root = ROOT / package.replace(".", "/")
+        shipped = {path for pattern in patterns[package] for path in root.glob(pattern)}
         assert {path for path in (ROOT / folder).iterdir() if path.suffix in suffixes} <= shipped
 
 
@@ -157,7 +161,7 @@ def test_the_file_map_of_the_readme_names_files_that_exist() -> None:
     file_map = README.split("## What is where")[1].split("```")[1]
     rooms = [ROOT / room for room in ("renderer_bridge", "denoiser", "online", "apps")]
     for name in re.findall(r"\b\w+\.py\b", file_map):
-        assert any((room / name).is_file() for room in rooms), name
+        assert any(found.is_file() for room in rooms for found in room.rglob(name)), name
 
 
 def code(markdown: str) -> str:

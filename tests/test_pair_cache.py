@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from toy_pairs import HEIGHT, WIDTH, noisy, sphere_normals, write_toy_pairs
 
-from denoiser.pair_cache import FOLDER_NAME, PIXEL, CacheRecord, build_cache, find_views, open_array
+from denoiser.training.pair_cache import FOLDER_NAME, PIXEL, CacheRecord, build_cache, find_views, open_array
 from renderer_bridge.errors import DatasetError, ExrError, OutputError, UsageError
 from renderer_bridge.exr_frame import read_frame, write_frame
 from renderer_bridge.frame import Frame

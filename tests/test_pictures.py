@@ -6,7 +6,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from apps._pictures import BACKGROUND, CAPTION_HEIGHT, GAP, side_by_side, to_display, write_png
+from apps.pictures import BACKGROUND, CAPTION_HEIGHT, GAP, side_by_side, to_display, write_png
 from renderer_bridge.errors import OutputError
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from denoiser.devices import to_host
-from denoiser.residual import return_residual
+from denoiser.inference.residual import return_residual
 from renderer_bridge.frame import Frame, Image, Pair
 
 HEIGHT, WIDTH = 60, 88
@@ -118,7 +118,7 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, fa, fb = (random.gamma(2, 0.5, (203, 45, 3)).astype(np.float32) for _ in range(4))
     halves = Pair(Frame(a, fa / 8, seed=1), Frame(b, fb / 8, seed=2))
     whole = returned(halves, fa, fb)
-    monkeypatch.setattr("denoiser.residual.STRIP_PIXELS", 45 * 64)
+    monkeypatch.setattr("denoiser.inference.residual.STRIP_PIXELS", 45 * 64)
     np.testing.assert_allclose(returned(halves, fa, fb), whole, rtol=1e-4, atol=1e-5)  # order of float32 sums
 
 

@@ -22,14 +22,22 @@ from safetensors.torch import load_file
 from toy_pairs import write_toy_pairs
 
 from apps.train import main
-from denoiser.checkpoint import CONFIG, LOG, MODEL, OPTIMIZER
 from denoiser.model import Description, load_model, save_weights
-from denoiser.train import MAX_SKIPPED_IN_ROW, TrainRecord, learning_rate, new_state, train, train_step, update_average
-from denoiser.train_config import TrainConfig
-from denoiser.unet import UNet
+from denoiser.networks.unet import UNet
+from denoiser.training.checkpoint import CONFIG, LOG, MODEL, OPTIMIZER
+from denoiser.training.config import TrainConfig
+from denoiser.training.train import (
+    MAX_SKIPPED_IN_ROW,
+    TrainRecord,
+    learning_rate,
+    new_state,
+    train,
+    train_step,
+    update_average,
+)
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 
-module = importlib.import_module("denoiser.train")  # `denoiser.train` itself may be the function of that name
+module = importlib.import_module("denoiser.training.train")  # the name alone may be the function
 ROOT = Path(__file__).parent.parent
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 SMALL = TrainConfig(steps=6, batch=1, crop=32, validation_every=4, checkpoint_every=4)

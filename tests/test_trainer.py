@@ -7,7 +7,7 @@ import pytest
 import torch
 from fake_renderer import FakeRenderer, camera_at
 
-from denoiser.infer import denoise_frame
+from denoiser.inference.denoise import denoise_frame
 from denoiser.model import load_model
 from online.trainer import OnlineConfig, OnlineTrainer
 from online.watch import PATIENCE

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from denoiser.networks.unet import ALIGNMENT, UNet, joined_convolution
 from denoiser.paper import PARAMETERS_AT_9_INPUTS
-from denoiser.unet import ALIGNMENT, UNet, joined_convolution
 
 
 def network(in_channels: int = 9) -> UNet:

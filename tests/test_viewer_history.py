@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fake_viewer import record
 
-from apps._viewer_history import CAPACITY, POINTS, History
+from apps.viewer.history import CAPACITY, POINTS, History
 
 
 def test_scores_that_are_not_positive_are_gaps() -> None:

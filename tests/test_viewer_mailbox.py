@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from apps._viewer_mailbox import Mailbox
+from apps.viewer.mailbox import Mailbox
 from online.records import FrameRequest
 from renderer_bridge.frame import Camera
 

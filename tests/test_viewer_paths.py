@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fake_renderer import camera_at
 
-from apps._viewer_navigation import look
-from apps._viewer_paths import PathRecorder
+from apps.viewer.moves import look
+from apps.viewer.paths import PathRecorder
 from renderer_bridge.camera_path import load_camera_path
 from renderer_bridge.errors import OutputError, UsageError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from fake_viewer import record
 
-from apps._pictures import to_display
-from apps._viewer_picture import (
+from apps.pictures import to_display
+from apps.viewer.picture import (
     ERROR_SCALE,
     MODES,
     TONE_MAPS,

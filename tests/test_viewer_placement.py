@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps._viewer_placement import MOST_SCREEN_PIXELS, Placement
+from apps.viewer.placement import MOST_SCREEN_PIXELS, Placement
 
 WIDE = Placement((400, 400), (40, 20))  # ten screen pixels for one, with bars above and below
 

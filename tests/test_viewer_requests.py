@@ -2,7 +2,7 @@
 
 from fake_renderer import camera_at
 
-from apps._viewer_requests import LEAST_SIDE, RenderSettings, frame_request, picture_size
+from apps.viewer.requests import LEAST_SIDE, RenderSettings, frame_request, picture_size
 
 CAMERA = camera_at(resolution=(1280, 720))
 

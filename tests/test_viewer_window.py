@@ -16,15 +16,15 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QSetting
 from PySide6.QtGui import QDropEvent, QFocusEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QMenu
 
-from apps._viewer_events import DroppedFiles
-from apps._viewer_export import Export
-from apps._viewer_paths import PathRecorder
-from apps._viewer_picture import MODES
-from apps._viewer_requests import RenderSettings
-from apps._viewer_scene import mitsuba_opener
-from apps._viewer_settings import Settings
-from apps._viewer_theme import apply_theme
-from apps._viewer_window import ViewerWindow
+from apps.viewer.events import DroppedFiles
+from apps.viewer.export import Export
+from apps.viewer.paths import PathRecorder
+from apps.viewer.picture import MODES
+from apps.viewer.requests import RenderSettings
+from apps.viewer.scene import mitsuba_opener
+from apps.viewer.settings import Settings
+from apps.viewer.theme import apply_theme
+from apps.viewer.window import ViewerWindow
 from denoiser.model import load_model
 from online.trainer import OnlineConfig
 from renderer_bridge.exr_frame import read_frame
@@ -140,31 +140,31 @@ def test_the_first_frame_is_small_and_the_picture_grows_at_rest(qtbot, window, s
 
 
 def test_keys_fly_and_letting_go_stops(qtbot, window) -> None:
-    before = window.pilot.camera.origin
+    before = window.navigator.camera.origin
     qtbot.keyPress(window.canvas, Qt.Key.Key_W)
     qtbot.wait(200)
     qtbot.keyRelease(window.canvas, Qt.Key.Key_W)
-    moved = window.pilot.camera.origin - before
-    assert moved @ window.pilot.camera.to_world[:3, 2] > 0.01
+    moved = window.navigator.camera.origin - before
+    assert moved @ window.navigator.camera.to_world[:3, 2] > 0.01
     qtbot.wait(100)
-    assert np.array_equal(window.pilot.camera.origin - before, moved)
-    camera = window.pilot.camera
+    assert np.array_equal(window.navigator.camera.origin - before, moved)
+    camera = window.navigator.camera
     frames(qtbot, window, 1, lambda record: np.array_equal(record.request.camera.to_world, camera.to_world))
 
 
 def test_keys_fly_from_a_spin_box_too(qtbot, window) -> None:
-    before = window.pilot.camera.origin
+    before = window.navigator.camera.origin
     window.panel.spp.setFocus()
     qtbot.keyPress(window.panel.spp, Qt.Key.Key_D)
     qtbot.wait(100)
     qtbot.keyRelease(window.canvas, Qt.Key.Key_D)
-    assert np.linalg.norm(window.pilot.camera.origin - before) > 0
+    assert np.linalg.norm(window.navigator.camera.origin - before) > 0
 
 
 def test_losing_the_focus_stops_flying(qtbot, window) -> None:
     qtbot.keyPress(window.canvas, Qt.Key.Key_W)
     QApplication.sendEvent(window.canvas, QFocusEvent(QEvent.Type.FocusOut))
-    assert not window.pilot._flight.isActive()
+    assert not window.navigator._flight.isActive()
 
 
 def test_dragging_looks_around_orbits_and_pans(qtbot, window) -> None:
@@ -173,26 +173,26 @@ def test_dragging_looks_around_orbits_and_pans(qtbot, window) -> None:
         (Qt.MouseButton.RightButton, True, True),
         (Qt.MouseButton.MiddleButton, False, True),
     ):
-        before = window.pilot.camera.to_world
+        before = window.navigator.camera.to_world
         _drag(qtbot, window.canvas, QPoint(300, 300), QPoint(340, 310), button)
-        after = window.pilot.camera.to_world
+        after = window.navigator.camera.to_world
         assert (not np.allclose(before[:3, :3], after[:3, :3])) == turns
         assert (not np.allclose(before[:3, 3], after[:3, 3])) == moves
 
 
 def test_the_wheel_changes_the_speed_and_with_shift_goes_closer(qtbot, window) -> None:
-    speed, origin = window.pilot.speed, window.pilot.camera.origin
+    speed, origin = window.navigator.speed, window.navigator.camera.origin
     _wheel(window.canvas, 120)
-    assert window.pilot.speed == pytest.approx(1.2 * speed)
+    assert window.navigator.speed == pytest.approx(1.2 * speed)
     _wheel(window.canvas, 120, Qt.KeyboardModifier.ShiftModifier)
-    assert not np.allclose(window.pilot.camera.origin, origin)
+    assert not np.allclose(window.navigator.camera.origin, origin)
 
 
 def test_home_goes_back_and_the_menu_knows_the_cameras(qtbot, window, scenes) -> None:
     window.menus.cameras.actions()[1].trigger()
-    assert np.array_equal(window.pilot.camera.to_world, camera_at(0.5, 1.0).to_world)
+    assert np.array_equal(window.navigator.camera.to_world, camera_at(0.5, 1.0).to_world)
     qtbot.keyClick(window, Qt.Key.Key_Home)
-    assert np.array_equal(window.pilot.camera.to_world, camera_at().to_world)
+    assert np.array_equal(window.navigator.camera.to_world, camera_at().to_world)
     frames(qtbot, window, 1)
 
 
@@ -206,9 +206,9 @@ def test_a_path_plays_to_its_end(qtbot, window, tmp_path) -> None:
     recorder.add(0.3, camera_at(0.4, 0.5))
     recorder.save(tmp_path / "path.json")
     window.open_file(tmp_path / "path.json")
-    assert window.pilot.playing
-    qtbot.waitUntil(lambda: not window.pilot.playing, timeout=PATIENCE_MS)
-    assert window.pilot.camera.to_world == pytest.approx(camera_at(0.4, 0.5).to_world, abs=1e-5)
+    assert window.navigator.playing
+    qtbot.waitUntil(lambda: not window.navigator.playing, timeout=PATIENCE_MS)
+    assert window.navigator.camera.to_world == pytest.approx(camera_at(0.4, 0.5).to_world, abs=1e-5)
 
 
 def test_a_path_that_is_none_is_a_message(window, tmp_path) -> None:
@@ -219,7 +219,7 @@ def test_a_path_that_is_none_is_a_message(window, tmp_path) -> None:
 
 def test_recording_saves_a_path(qtbot, window, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
-        "apps._viewer_dialogs.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "own"), "")
+        "apps.viewer.dialogs.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "own"), "")
     )  # the ending is added
     window.menus.record.trigger()
     qtbot.keyPress(window.canvas, Qt.Key.Key_W)
@@ -248,12 +248,12 @@ def test_modes_by_key_show_other_pictures(qtbot, window) -> None:
 def test_the_divider_follows_the_hand(qtbot, window) -> None:
     with hearing(qtbot, window.heard.modes, "split"):
         window.set_look(mode="split")
-    canvas, camera = window.canvas, window.pilot.camera
+    canvas, camera = window.canvas, window.navigator.camera
     left, _, width, _ = canvas.placement.rectangle
     middle = canvas.height() // 2
     _drag(qtbot, canvas, QPoint(round(left + width / 2), middle), QPoint(round(left + width / 4), middle))
     assert canvas.divider == pytest.approx(0.25, abs=0.01)  # whole screen pixels
-    assert window.pilot.camera is camera
+    assert window.navigator.camera is camera
 
 
 def test_zoom_pan_and_reset(qtbot, window) -> None:

@@ -1,0 +1,277 @@
+"""n2n-eval: measure our denoiser, and others beside it, against references.
+
+    n2n-eval images/staircase images/classroom -o report/      folders with <view>.a.exr, <view>.b.exr and reference.exr
+    n2n-eval images/ -o report/ --model run/model.safetensors  a folder of such folders, and weights of one's own
+    n2n-eval images/ -o report/ --no-oidn --only "8spp*"       without Open Image Denoise, and only some of the pairs
+
+Every method gets the same samples. The report is `index.html` with pictures, and `scores.csv`, which is also printed to
+standard output where that is no terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from apps.command import DONE, FAILED, progress_console, run
+from apps.eval.report import Strip, scores_csv, write_pictures, write_report
+from apps.eval.views import (
+    NOISY,
+    Failure,
+    Method,
+    Result,
+    Scene,
+    error_ratios,
+    evaluate,
+    find_scenes,
+    gains,
+    mean_psnr,
+    noisy,
+    ours,
+    peer,
+)
+from denoiser.inference.pilots import OpenImageDenoise
+from denoiser.model import DEFAULT_NAME, load_model
+from renderer_bridge.errors import DatasetError, MissingPackageError, UsageError
+
+OURS, OIDN, OIDN_PREFILTER = "ours", "oidn", "oidn_prefilter"
+PACKAGES = ("skimage", "flip_evaluator", "jinja2")
+"""Of the extra `eval`: SSIM, FLIP, and the page."""
+SCORE_FORMATS = {
+    "psnr": ("PSNR", ".2f"),
+    "relmse": ("relMSE", ".5f"),
+    "relmse_trimmed": ("trimmed", ".5f"),
+    "ssim": ("SSIM", ".4f"),
+    "flip": ("FLIP", ".4f"),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Measure denoisers against references: PSNR, relMSE, SSIM, FLIP and seconds, as a table and as a page."""
+
+    images: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of pairs with a reference, or folders of such folders."""
+    output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
+    """Folder for the report."""
+    model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Weights file, or name of shipped weights; may be given several times. Without it: the shipped default."""
+    network_alone: bool = False
+    """Also measure the mean of the denoised halves alone, without the residual of the pair."""
+    oidn: bool = True
+    """Put Intel Open Image Denoise beside ours, plain and with prefiltered albedo and normal."""
+    only: str = "*"
+    """Measure only the pairs whose name fits this pattern, such as "8spp*"."""
+    repeats: int = 3
+    """How often each method denoises a pair; the median of the seconds counts."""
+    threads: int = 0
+    """Threads of every method; 0 takes as many as torch does by itself."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; gives the exit code: 0 done, 1 some input failed, 2 wrong usage, 130 interrupted."""
+    return run(lambda: _eval(tyro.cli(Command, prog="n2n-eval", description=__doc__, args=argv)))
+
+
+def _eval(command: Command) -> int:
+    if not command.images or command.repeats < 1 or command.threads < 0:
+        raise UsageError("n2n-eval: at least one folder, repeats of 1 or more and threads of 0 or more are needed")
+    _require_packages()
+    scenes, failures = find_scenes(command.images)
+    scenes = _only(scenes, command.only)
+    strips: list[Strip] = []
+    with contextlib.ExitStack() as stack:
+        threads = stack.enter_context(_torch_threads(command.threads))
+        methods = _methods(command, stack)
+        facts = _facts(command, methods, threads)
+        progress = stack.enter_context(_progress())
+        task = progress.add_task("measuring", total=sum(len(scene.pairs) for scene in scenes))
+        for outcome in evaluate(scenes, methods, command.repeats):
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+                continue
+            strips.append(write_pictures(outcome, command.output))
+            _write(command.output, strips, failures, facts)  # after every pair: an interrupted run leaves a report
+            progress.update(task, advance=1, description=f"{outcome.scene} {outcome.pair}")
+    return _conclude(command, strips, failures, facts)
+
+
+def _conclude(command: Command, strips: Sequence[Strip], failures: Sequence[Failure], facts: dict[str, Any]) -> int:
+    for failure in failures:
+        print(f"error: {failure.message}", file=sys.stderr)
+    if not strips:
+        raise DatasetError("n2n-eval: nothing was measured; folders with pairs and a reference are needed")
+    _write(command.output, strips, failures, facts)
+    _print_tables(_results(strips), facts)
+    for name, (low, mean, high) in error_ratios(_results(strips)).items():
+        progress_console.print(f"{name}: the true error is {low:.2f} to {high:.2f} times the told one, mean {mean:.2f}")
+    progress_console.print(f"report: {command.output / 'index.html'}")
+    return FAILED if failures else DONE
+
+
+def _require_packages() -> None:
+    """Say what is missing before anything is measured, not after."""
+    missing = [package for package in PACKAGES if importlib.util.find_spec(package) is None]
+    if missing:
+        raise MissingPackageError(
+            f"n2n-eval: {', '.join(missing)} not installed; `pip install n2n-denoiser[eval]` brings what it needs"
+        )
+
+
+def _only(scenes: Sequence[Scene], pattern: str) -> list[Scene]:
+    chosen = [replace(s, pairs=tuple(p for p in s.pairs if fnmatch(p.name, pattern))) for s in scenes]
+    if scenes and not any(scene.pairs for scene in chosen):
+        names = ", ".join(sorted({pair.name for scene in scenes for pair in scene.pairs})[:10])
+        raise UsageError(f"--only: no pair fits {pattern!r}; found {names}")
+    return [scene for scene in chosen if scene.pairs]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Methods
+
+
+def _methods(command: Command, stack: contextlib.ExitStack) -> dict[str, Method]:
+    """The methods by the name they have in the table; peers are closed with the stack."""
+    methods: dict[str, Method] = {NOISY: noisy}
+    for name, weights in model_names(command.model).items():
+        methods[name] = ours(load_model(weights))
+        if command.network_alone:
+            methods[f"{name}-network"] = ours(load_model(weights), residual=False)
+    if command.oidn:
+        methods[OIDN] = peer(stack.enter_context(OpenImageDenoise(threads=command.threads)))
+        methods[OIDN_PREFILTER] = peer(stack.enter_context(OpenImageDenoise(prefilter=True, threads=command.threads)))
+    return methods
+
+
+def model_names(models: Sequence[str]) -> dict[str, str]:
+    """Weights by their name in the table: "ours", or where there are several, "ours-" and the file or run folder."""
+    if len(models) < 2:
+        return {OURS: models[0] if models else DEFAULT_NAME}
+    named: dict[str, str] = {}
+    for model in models:
+        path = Path(model)
+        plain = f"{OURS}-{path.resolve().parent.name if path.stem == 'model' else path.stem}"
+        tries = (plain, *(f"{plain}-{number}" for number in range(2, len(models) + 1)))
+        named[next(name for name in tries if name not in named)] = model
+    return named
+
+
+@contextlib.contextmanager
+def _torch_threads(wanted: int) -> Iterator[int]:
+    """Give torch `wanted` threads (0: as it is) for the time being; yields how many it has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Output
+
+
+def _facts(command: Command, methods: Mapping[str, Method], threads: int) -> dict[str, Any]:
+    """What the page says of the measurement itself, and which methods are ours and which are not."""
+    arguments = [*map(str, command.images), "-o", str(command.output)]
+    arguments += [word for model in command.model for word in ("--model", model)]
+    arguments += ["--only", command.only] * (command.only != "*") + ["--no-oidn"] * (not command.oidn)
+    arguments += ["--repeats", str(command.repeats), "--threads", str(threads)]
+    return {
+        "command": shlex.join(["n2n-eval", *arguments]),
+        "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "version": importlib.metadata.version("n2n-denoiser"),
+        "machine": _machine(command.oidn),
+        "threads": threads,
+        "repeats": command.repeats,
+        "methods": list(methods),
+        "mine": [name for name in methods if name.startswith(OURS)],
+        "peers": [name for name in methods if name in (OIDN, OIDN_PREFILTER)],
+    }
+
+
+def _machine(oidn: bool) -> str:
+    """What the seconds were measured on; ours takes a GPU where there is one, Open Image Denoise here never does."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    if torch.cuda.is_available():
+        machine += f", ours on {torch.cuda.get_device_name()}" + ", oidn on the CPU" * oidn
+    return machine
+
+
+def _write(output: Path, strips: Sequence[Strip], failures: Sequence[Failure], facts: dict[str, Any]) -> None:
+    results, messages = _results(strips), [failure.message for failure in failures]
+    summary = {"means": mean_psnr(results), "gains": gains(results, facts["mine"], facts["peers"])}
+    write_report(output, strips, failures=messages, **summary, **facts)
+
+
+def _results(strips: Sequence[Strip]) -> list[Result]:
+    return [picture.result for strip in strips for picture in strip.pictures if picture.result is not None]
+
+
+def _print_tables(results: Sequence[Result], facts: dict[str, Any]) -> None:
+    """The scores to standard output, as a table on a terminal, else as CSV; the summary for people."""
+    console = Console()
+    summary = _summary_table(results, facts)
+    if console.is_terminal:
+        console.print(_score_table(results))
+        console.print(summary)
+    else:
+        sys.stdout.write(scores_csv(results))
+        progress_console.print(summary)
+
+
+def _score_table(results: Sequence[Result]) -> Table:
+    table = _table("scene", "pair", "method", title="scores; PSNR in dB")
+    for title in [*(title for title, _ in SCORE_FORMATS.values()), "s"]:
+        table.add_column(title, justify="right", no_wrap=True)
+    last = None
+    for result in results:
+        view = (result.scene, result.pair)
+        scores = [format(getattr(result.scores, name), spec) for name, (_, spec) in SCORE_FORMATS.items()]
+        if last not in (None, view):
+            table.add_section()
+        table.add_row(*(view if last != view else ("", "")), result.method, *scores, f"{result.seconds:.3f}")
+        last = view
+    return table
+
+
+def _summary_table(results: Sequence[Result], facts: dict[str, Any]) -> Table:
+    versus = [(mine, peer) for mine in facts["mine"] for peer in facts["peers"]]
+    table = _table("scene", title="PSNR of ours minus the other's, in dB")
+    for mine, other in versus:
+        table.add_column(f"{mine} - {other}", justify="right")
+    differences = gains(results, facts["mine"], facts["peers"])
+    for scene in [*dict.fromkeys(result.scene for result in results), ""]:
+        values = [differences.get((scene, *one)) for one in versus]
+        table.add_row(scene or "all", *("-" if value is None else f"{value:+.2f}" for value in values))
+    return table
+
+
+def _table(*headers: str, title: str) -> Table:
+    """A table whose eight or nine columns fit a terminal of 80 characters."""
+    return Table(
+        *headers, title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=progress_console)

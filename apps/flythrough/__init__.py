@@ -1,0 +1,292 @@
+"""n2n-flythrough: fly a camera through a scene with a denoiser that trains itself on the way, without a window.
+
+    n2n-flythrough scene.xml --path camera_path.json --frames 200 -o out/
+    n2n-flythrough pairs/ -o out/           a folder of finished pairs (n2n-render-pairs --position --depth)
+    n2n-flythrough scene.xml --path camera_path.json -o out/ --reference-every 10      and measure it
+
+The same command again goes on where it stopped. out/ holds frames as EXR and PNG, a video, log.csv with its plot, and
+the trained weights, which n2n-denoise --model accepts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from apps.command import defines, progress_console, run
+from apps.flythrough.measure import Measurer, References, RenderReference
+from apps.flythrough.output import (
+    COLUMNS,
+    history_arrays,
+    history_from,
+    history_notes,
+    plot_log,
+    row,
+    summary,
+    write_pictures,
+    write_video,
+)
+from denoiser.model import load_model
+from denoiser.training.checkpoint import Log, open_run
+from online.flythrough import flythrough
+from online.records import FlythroughRecord, FrameRequest, Outdated, Renderer
+from online.replay import PairFolderRenderer
+from online.trainer import OnlineConfig, OnlineTrainer
+from renderer_bridge.atomic import sole_writer
+from renderer_bridge.camera_path import load_camera_path
+from renderer_bridge.errors import UsageError
+from renderer_bridge.frame import Camera, Image, Pair
+from renderer_bridge.mitsuba_render import render_color
+from renderer_bridge.mitsuba_renderer import MitsubaRenderer
+from renderer_bridge.mitsuba_scene import load_scene
+from renderer_bridge.mitsuba_variant import set_variant
+from renderer_bridge.seeds import SEED_BITS, derive_seed
+
+STATE, WEIGHTS = "state.safetensors", "weights.safetensors"
+REFERENCE_STREAM = 12  # derive_seed: apart from the halves (0 and 1)
+DEFAULT_FPS = 24.0
+FREE = ("checkpoint_every",)
+
+
+@dataclass(frozen=True)
+class FlythroughConfig:
+    """Fly a camera through a scene with a denoiser that learns from every frame."""
+
+    scene: tyro.conf.Positional[Path]
+    """Mitsuba scene (XML), or a folder of finished pairs with positions and depths."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder for everything that is written; running the same command again completes it."""
+    path: Path | None = None
+    """Camera path (JSON); needed with a scene."""
+    frames: int | None = None
+    """Frames along the path, by default its duration times its fps; of a folder, how many."""
+    spp: int = 8
+    """Samples per pixel of each half."""
+    train_steps: int = 8
+    """Training steps a frame."""
+    learning_rate: float = OnlineConfig.learning_rate
+    """Step size of the training."""
+    training: bool = True
+    """--no-training denoises with the weights as they are."""
+    from_scratch: bool = False
+    """Start from random weights instead of --weights."""
+    weights: str = "unet"
+    """Weights to start from: a .safetensors file or the name of shipped weights."""
+    reprojection: bool = True
+    """--no-reprojection makes every frame by itself."""
+    reference_every: int = 0
+    """Render a reference for every so many frames and for the last, and log PSNR against it; 0 for none."""
+    clean_targets: bool = False
+    """Train on references instead of noisy halves, to compare; needs --reference-every 1."""
+    reference_spp: int = 256
+    """Samples per pixel of the references."""
+    references: Path | None = None
+    """Folder of the references, which several flights along one path may share; by default within --output."""
+    width: int | None = None
+    """Picture width in pixels; by default the scene's."""
+    height: int | None = None
+    """Picture height in pixels; by default the scene's."""
+    fps: float | None = None
+    """Frames per second of the video; by default the path's."""
+    checkpoint_every: int = 25
+    """Frames between states from which the flight can go on."""
+    seed: int = 0
+    """All randomness is a function of this and the frame."""
+    variant: str = "auto"
+    """auto, cuda, llvm or scalar."""
+    define: Annotated[list[str], tyro.conf.arg(aliases=["-D"]), tyro.conf.UseAppendAction] = field(default_factory=list)
+    """Value of a $name parameter of the scene, as name=value; may be given several times."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of n2n-flythrough; returns the exit code."""
+    config = tyro.cli(FlythroughConfig, args=argv, prog="n2n-flythrough", description=__doc__)
+    return run(lambda: fly(config))
+
+
+def fly(config: FlythroughConfig) -> None:
+    """Check the options, open scene or folder, and show the progress of `flythrough`."""
+    _check(config)
+    source = _open_folder(config) if config.scene.is_dir() else _open_scene(config)
+    with sole_writer(config.output):
+        _fly(_Flight(config, source))
+
+
+def _fly(flight: _Flight) -> None:
+    with _progress_bar() as progress:
+        task = progress.add_task("flying", total=flight.frames, completed=flight.first, score="")
+        try:
+            for record in flight.records():
+                flight.keep(record)
+                progress.update(task, advance=1, score=_score(record))
+                if record.event is not None:
+                    print(f"frame {record.index}: {record.event}", file=sys.stderr)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("run the same command again to go on") from None
+        finally:
+            flight.close()
+    flight.finish()
+    print(f"{flight.folder}: {flight.frames} frames, {flight.trainer.steps} training steps", file=sys.stderr)
+    for line in summary(flight.folder):
+        print(line, file=sys.stderr)
+
+
+def _check(config: FlythroughConfig) -> None:
+    for name in ("frames", "spp", "width", "height", "checkpoint_every", "reference_spp"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: at least 1 is needed")
+    if config.train_steps < 0 or config.reference_every < 0:
+        raise UsageError("--train-steps and --reference-every must not be negative")
+    if not 0 <= config.seed < 2**SEED_BITS:
+        raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
+    if config.clean_targets and config.reference_every != 1:
+        raise UsageError("--clean-targets: needs --reference-every 1, a reference for every frame")
+    if config.scene.is_dir() and config.path is not None:
+        raise UsageError("--path: a folder of finished pairs has its own cameras")
+    if not config.scene.is_dir() and config.path is None:
+        raise UsageError("--path is missing: a scene needs a camera path (JSON)")
+
+
+def _score(record: FlythroughRecord) -> str:
+    return f"error from pairs {record.score.mse:.3g}, noisy {record.noisy_score.mse:.3g}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One flight: what it flies through, what it has learnt, what it leaves behind
+
+
+@dataclass
+class _Source:
+    """Where pairs come from, the frames there are, their cameras from any of them on, and references if it has them."""
+
+    renderer: Renderer
+    frames: int
+    cameras: Callable[[int], Iterator[Camera]]
+    reference: RenderReference | None
+    fps: float
+
+
+def _open_scene(config: FlythroughConfig) -> _Source:
+    assert config.path is not None
+    set_variant(config.variant)
+    scene = load_scene(config.scene, defines=defines(config.define), width=config.width, height=config.height)
+    path = load_camera_path(config.path)
+    cameras = path.cameras(config.frames or path.frames, scene.camera(0).resolution)
+
+    def reference(camera: Camera, index: int, half: int) -> Image:
+        seed = derive_seed(config.seed, index, REFERENCE_STREAM, half + 1)
+        return render_color(scene, camera, spp=-(-config.reference_spp // 2), seed=seed)[0]
+
+    return _Source(MitsubaRenderer(scene), len(cameras), lambda first: iter(cameras[first:]), reference, path.fps)
+
+
+def _open_folder(config: FlythroughConfig) -> _Source:
+    renderer = PairFolderRenderer(config.scene)
+    frames = min(config.frames or len(renderer.views), len(renderer.views))
+    return _Source(renderer, frames, lambda first: islice(renderer.cameras(first), frames - first), None, DEFAULT_FPS)
+
+
+class _Flight:
+    """A flight on its way; `first` is the frame it begins or goes on with."""
+
+    def __init__(self, config: FlythroughConfig, source: _Source) -> None:
+        self.config, self.folder, self.source = config, config.output, source
+        self.frames = self.source.frames
+        open_run(self.folder, _settings(config), FREE, begun=self.folder / STATE)
+        self.trainer = OnlineTrainer(_online(config))
+        self.untrained = load_model(config.weights) if not config.from_scratch else None
+        self.first, self.history = 0, None
+        if (self.folder / STATE).exists():
+            notes, arrays = self.trainer.restore(self.folder / STATE)
+            self.first, self.history = int(notes["next"]), history_from(notes["history"], arrays)
+        folder = config.references or self.folder / "references"
+        self.references = References(folder, config.reference_every, self.source.reference, self.frames - 1)
+        self.measurer = Measurer(self.references, self.untrained)
+        self.log = Log(self.folder, COLUMNS, self.first)
+
+    def records(self) -> Iterator[FlythroughRecord]:
+        """The frames that are not there yet."""
+        renderer = self.source.renderer
+        if self.config.clean_targets:
+            renderer = _Referenced(renderer, self.references, self.first)
+        return flythrough(
+            renderer,
+            (self._request(camera) for camera in self.source.cameras(self.first)),
+            self.trainer,
+            seed=self.config.seed,
+            first=self.first,
+            history=self.history,
+        )
+
+    def _request(self, camera: Camera) -> FrameRequest:
+        config = self.config
+        steps = config.train_steps if config.training else 0
+        return FrameRequest(
+            camera, config.spp, steps, learning_rate=config.learning_rate, reproject=config.reprojection
+        )
+
+    def keep(self, record: FlythroughRecord) -> None:
+        """Write what a frame leaves behind, and now and then the state."""
+        write_pictures(self.folder, record)
+        self.log.write(*row(record, self.measurer.measure(record)))
+        done = record.index + 1
+        if done % self.config.checkpoint_every == 0 or done == self.frames:
+            notes = {"next": done, "history": history_notes(record.history)}
+            self.trainer.save(self.folder / STATE, notes, history_arrays(record.history))
+
+    def finish(self) -> None:
+        """Weights, plot and video of the whole flight."""
+        self.trainer.save_weights(self.folder / WEIGHTS)
+        plot_log(self.folder)
+        write_video(self.folder, self.frames, self.config.fps or self.source.fps)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.log.close()
+        self.measurer.close()
+
+
+@dataclass
+class _Referenced:
+    """A renderer whose pairs bring their reference along, from frame `index` on: for the ablation alone."""
+
+    renderer: Renderer
+    references: References
+    index: int
+
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
+        """The renderer's pair with the reference of its frame."""
+        pair = self.renderer.render(camera, spp, seeds, outdated)
+        if pair is not None and pair.reference is None:
+            found = self.references.of(camera, self.index)
+            pair = dataclasses.replace(pair, reference=None if found is None else found.color)
+        self.index += 1
+        return pair
+
+
+def _online(config: FlythroughConfig) -> OnlineConfig:
+    init = "" if config.from_scratch else config.weights
+    return OnlineConfig(
+        init=init, learning_rate=config.learning_rate, seed=config.seed, clean_targets=config.clean_targets
+    )
+
+
+def _settings(config: FlythroughConfig) -> dict[str, Any]:
+    """What makes a flight this flight, fit for JSON."""
+    settings = dataclasses.asdict(config)
+    del settings["output"]
+    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+
+
+def _progress_bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[score]}"))
+    return Progress(*columns, TimeRemainingColumn(), console=progress_console)

@@ -1,0 +1,1 @@
+"""Denoising with a trained network: frames, pairs and what a pair gives back, other denoisers beside ours."""

@@ -1,0 +1,184 @@
+"""Denoise frames and pairs of any size with a trained network.
+
+A picture is padded to the network's alignment and cut into tiles that fit in memory. Tiles overlap by the network's
+receptive field, and the overlap is discarded, so that tiled equals whole.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from denoiser.devices import compute_device, pair_on, to_host
+from denoiser.filters import box_mean
+from denoiser.inference.limit import limit_radiance
+from denoiser.inference.residual import return_residual
+from denoiser.model import Model
+from denoiser.networks.unet import ALIGNMENT
+from denoiser.precision import Precision, uses_bf16
+from denoiser.transforms import exposure, network_input, to_hwc, to_nchw
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Denoised, Frame, Pair, Pixels
+
+TILE_PIXELS = 2_800_000
+"""Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four, and under 3 GiB, pairs too."""
+
+OVERLAP = 128
+"""Pixels discarded on each inner side of a tile: as far as the U-Net sees beyond a multiple of `ALIGNMENT` (64 on the
+way down, 63 up, rounded up by the poolings), which `tests/test_infer.py` measures."""
+
+ERROR_WINDOW = 5
+"""Side, in pixels, of the window over which the squared difference of the denoised halves is averaged."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window of the padded picture: what the network sees, and what is kept of it; (top, bottom, left, right)."""
+
+    seen: tuple[int, int, int, int]
+    kept: tuple[int, int, int, int]
+
+
+def denoise_frame(
+    model: Model, frame: Frame, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+) -> Denoised:
+    """Denoise one frame; linear radiance in, linear radiance (>= 0) out, of the same size.
+
+    `precision` is bf16, fp32, or auto (bf16 where the processor has instructions for it). Raises `DatasetError` when
+    the frame lacks a layer the model takes.
+    """
+    with prepared(model, precision) as network:
+        return Denoised(color=to_host(_denoise(network, model, frame, tile_pixels)))
+
+
+def denoise_pair(
+    model: Model,
+    pair: Pair,
+    *,
+    precision: Precision = "auto",
+    tile_pixels: int = TILE_PIXELS,
+    residual: bool = True,
+) -> Denoised:
+    """Denoise both halves and average them, which beats denoising their average.
+
+    With `residual` what both halves get wrong alike is measured from the pair and given back (`residual`): as
+    samples grow the result goes to the render itself. `error` is the estimated standard error of the result: of the
+    noise, half the difference of the denoised halves, root mean square over `ERROR_WINDOW`; and with `residual` of what
+    both still share. Without, a blur that both halves share is unknown.
+    """
+    pair = pair_on(pair, compute_device())
+    a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
+    if not residual:
+        return Denoised(color=to_host((a + b) / 2), error=to_host(standard_error(a, b)))
+    color, left = return_residual(pair, a, b)
+    return Denoised(color=to_host(color), error=to_host(torch.hypot(standard_error(a, b), left)))
+
+
+def denoise_halves(
+    model: Model, pair: Pair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+) -> tuple[Tensor, Tensor]:
+    """f(A) and f(B), linear radiance (H, W, 3) >= 0, on the device that computed them."""
+    with prepared(model, precision) as network:
+        return _denoise(network, model, pair.a, tile_pixels), _denoise(network, model, pair.b, tile_pixels)
+
+
+def standard_error(a: Pixels, b: Pixels) -> Tensor:
+    """Root mean square of half the difference of `a` and `b`, (H, W, 3), over a square of `ERROR_WINDOW`."""
+    squares = ((to_nchw(a) - to_nchw(b)) / 2).square_()
+    return to_hwc(box_mean(squares, ERROR_WINDOW).sqrt_())
+
+
+@contextmanager
+def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]:
+    """The model's network on the fastest device, in the precision asked for, without gradients."""
+    device = compute_device()
+    dtype = torch.bfloat16 if uses_bf16(precision, device) else torch.float32
+    with torch.no_grad():
+        yield copy.deepcopy(model.network).to(device=device, dtype=dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tiles
+
+
+def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -> Tensor:
+    """The frame denoised, (H, W, 3), on the network's device."""
+    layers = frame.layers()
+    missing = [name for name in model.layers if name not in layers]
+    if missing:
+        raise DatasetError(
+            f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.layers)}"
+        )
+    device = next(network.parameters()).device
+    stack = {name: to_nchw(layers[name], device) for name in model.layers}
+    factor = exposure(to_hwc(stack["color"]))
+    stack["color"] = stack["color"] * factor
+    result = torch.empty_like(stack["color"])
+    for tile in tiles(*frame.size, tile_pixels):
+        result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, stack, tile)
+    return to_hwc(result.div_(factor))
+
+
+def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], tile: Tile) -> Tensor:
+    batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
+    output: Tensor = network(network_input(batch, model.layers).to(next(network.parameters()).dtype))
+    output = limit_radiance(output.float(), batch["color"])
+    top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
+    height, width = tile.kept[1] - tile.kept[0], tile.kept[3] - tile.kept[2]
+    return output[..., top : top + height, left : left + width]
+
+
+def _padded_window(layer: Tensor, window: tuple[int, int, int, int]) -> Tensor:
+    """Cut (top, bottom, left, right); what lies beyond the picture repeats its last row and column."""
+    top, bottom, left, right = window
+    cut = layer[..., top : min(bottom, layer.shape[2]), left : min(right, layer.shape[3])]
+    missing = (bottom - top - cut.shape[2], right - left - cut.shape[3])
+    return F.pad(cut, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else cut
+
+
+Cut = tuple[int, int, int, int]
+"""One side of a tile: (seen start, seen end, kept start, kept end)."""
+
+
+def tiles(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> list[Tile]:
+    """Cut a picture into the grid of tiles that costs least and keeps each tile within `tile_pixels`.
+
+    A tile is at least three alignments wide and high beyond its overlaps, so a very small `tile_pixels` is exceeded.
+    """
+    rows, columns = _cuts(height), _cuts(width)
+    totals = [[_total(cuts) for cuts in side] for side in (rows, columns)]
+    longest = [[_longest(cuts) for cuts in side] for side in (rows, columns)]
+    grids = itertools.product(range(len(rows)), range(len(columns)))
+    fitting = [(r, c) for r, c in grids if longest[0][r] * longest[1][c] <= tile_pixels]
+    row, column = min(fitting, key=lambda at: totals[0][at[0]] * totals[1][at[1]], default=(-1, -1))
+    return [Tile((v[0], v[1], h[0], h[1]), (v[2], v[3], h[2], h[3])) for v in rows[row] for h in columns[column]]
+
+
+def _cuts(length: int) -> list[list[Cut]]:
+    """All ways to cut `length` evenly, from one part to the most."""
+    return [_cut(length, parts) for parts in range(1, max(1, length // (3 * ALIGNMENT)) + 1)]
+
+
+def _cut(length: int, parts: int) -> list[Cut]:
+    """Cut `length` into `parts` whose seen windows are aligned."""
+    padded = -(-length // ALIGNMENT) * ALIGNMENT
+    edges = [round(padded / ALIGNMENT * k / parts) * ALIGNMENT for k in range(parts + 1)]
+    return [
+        (max(0, start - OVERLAP), min(padded, end + OVERLAP), start, min(end, length))
+        for start, end in itertools.pairwise(edges)
+    ]
+
+
+def _total(cuts: list[Cut]) -> int:
+    return sum(end - start for start, end, _, _ in cuts)
+
+
+def _longest(cuts: list[Cut]) -> int:
+    return max(end - start for start, end, _, _ in cuts)

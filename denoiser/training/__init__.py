@@ -1,0 +1,1 @@
+"""Offline training from noisy pairs: data on disk, crops, the loop, checkpoints, validation."""
