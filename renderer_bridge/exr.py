@@ -17,138 +17,24 @@ import io
 import struct
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import OpenEXR
-from numpy.typing import NDArray
 
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import ExrError, OutputError
 from renderer_bridge.exr_header import RawPart, check_exr
-from renderer_bridge.frame import Image
-from renderer_bridge.layers import LAYERS, find_layer
+from renderer_bridge.exr_image import Channel, ExrImage, ExrPart
 
-Channel = NDArray[Any]
-"""The pixels of one channel (H, W): uint32, float16 or float32; a subsampled channel is smaller."""
+__all__ = ["Channel", "ExrImage", "ExrPart", "read_exr", "write_exr"]
 
 _PIXEL_TYPES = (np.uint32, np.float16, np.float32)
 _INT32 = np.iinfo(np.int32)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _stdout_lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class ExrPart:
-    """One part of an EXR file.
-
-    `header` maps attribute names to the values the OpenEXR binding gives: int, float (32 bits), str, lists, numpy
-    vectors and matrices, `numpy.ndarray` of one float64 for a double, `fractions.Fraction`, OpenEXR's own classes; its
-    `channels` entry keeps sampling and linearity. `channels` maps names to pixels (H, W) in their native type.
-    """
-
-    name: str
-    header: Mapping[str, Any]
-    channels: Mapping[str, Channel]
-
-
-@dataclass(frozen=True)
-class ExrImage:
-    """An EXR file in memory. `path` is where it was read from, for messages."""
-
-    parts: tuple[ExrPart, ...]
-    path: Path
-
-    def layer(self, name: str) -> Image | None:
-        """The layer (`color`, `albedo`, ...) as float32 (H, W, 3), depth (H, W, 1), contiguous; None when absent.
-
-        Pixels are those of the data window, row 0 at the top. Raises `ExrError` when its channels are subsampled.
-        """
-        found = self.find(name)
-        if found is None:
-            return None
-        part, names = found
-        channels = [self.parts[part].channels[channel] for channel in names]
-        height, width = _size(self.parts[part].header)
-        if any(channel.shape != (height, width) for channel in channels):
-            raise ExrError(f"{self.path}: the channels {', '.join(names)} are subsampled; full resolution is needed")
-        return np.ascontiguousarray(np.stack(channels, axis=-1), dtype=np.float32)
-
-    def with_layer(self, name: str, array: Image) -> ExrImage:
-        """A copy whose layer `name` holds `array` (H, W, 3) or, for depth, (H, W, 1); all else is shared.
-
-        Native pixel types stay: values are clamped to the range of half, or rounded to uint32. Raises `ExrError` when
-        the layer is absent or has another size.
-        """
-        found = self.find(name)
-        if found is None:
-            raise ExrError(f"{self.path}: there is no {name} layer to replace; found {', '.join(self.channel_names())}")
-        return self._with_channels(name, *found, array)
-
-    def with_result(self, color: Image) -> ExrImage:
-        """A copy whose color is replaced by a denoised one (H, W, 3), as `with_layer`.
-
-        Blender Cycles keeps in `Noisy Image` what a denoiser is given and in `Combined` what people look at: there the
-        result goes into the `Combined` of the same view layer, where it has one, and `Noisy Image` stays.
-        """
-        noisy = self.find("color")
-        qualified = {name.lower(): place for name, place in self._qualified().items()}
-        names = {place: name for name, place in qualified.items()}
-        places = [(noisy[0], channel) for channel in noisy[1]] if noisy else []
-        combined = [qualified.get(names[place].replace("noisy image", "combined")) for place in places]
-        found = [place for place in combined if place is not None]
-        if not found or len(found) < len(places) or len({part for part, _ in found}) > 1:
-            return self.with_layer("color", color)
-        return self._with_channels("color", found[0][0], tuple(channel for _, channel in found), color)
-
-    def _with_channels(self, layer: str, index: int, names: tuple[str, ...], array: Image) -> ExrImage:
-        part = self.parts[index]
-        expected = (*part.channels[names[0]].shape, len(names))
-        if array.shape != expected:
-            raise ExrError(f"{self.path}: its {layer} layer is {expected}, the new pixels are {array.shape}")
-        if len(set(names)) == 1:  # luminance, or depth
-            array = array.mean(axis=-1, keepdims=True)
-        new = {
-            channel: _as_type(array[..., i], part.channels[channel].dtype)
-            for i, channel in enumerate(names[: array.shape[-1]])
-        }
-        changed = replace(part, channels={**part.channels, **new})
-        return replace(self, parts=(*self.parts[:index], changed, *self.parts[index + 1 :]))
-
-    def channel_names(self) -> list[str]:
-        """All channel names; in files of several parts with the part's name before them."""
-        return list(self._qualified())
-
-    def find(self, layer: str) -> tuple[int, tuple[str, ...]] | None:
-        """(index of the part, channel names in it) of `layer`, or None."""
-        qualified = self._qualified()
-        names = find_layer(qualified, layer)
-        if names is not None:
-            return qualified[names[0]][0], tuple(qualified[name][1] for name in names)
-        for index, part in enumerate(self.parts if len(self.parts) > 1 else ()):
-            names = find_layer(part.channels, layer)
-            if names is not None and not self._claimed(index, names, layer):
-                return index, names
-        return None
-
-    def _qualified(self) -> dict[str, tuple[int, str]]:
-        """Channel names with the part's name before them -> (index of the part, channel name)."""
-        table: dict[str, tuple[int, str]] = {}
-        for index, part in enumerate(self.parts):
-            for channel in part.channels:
-                bare = len(self.parts) == 1 or not part.name or channel.lower().startswith(part.name.lower() + ".")
-                table.setdefault(channel if bare else f"{part.name}.{channel}", (index, channel))
-        return table
-
-    def _claimed(self, index: int, names: tuple[str, ...], layer: str) -> bool:
-        """Whether another layer owns these channels: `R G B` of a part called `albedo` are no color."""
-        own = {name: channel for name, (part, channel) in self._qualified().items() if part == index}
-        others = (find_layer(own, other) or () for other in LAYERS if other != layer)
-        return any(own[name] in names for other in others for name in other)
 
 
 def read_exr(path: str | Path) -> ExrImage:
@@ -237,7 +123,7 @@ def _library_channels(path: str | Path, part: ExrPart) -> dict[str, Any]:
             )
         like = described.get(name)
         sampling = (like.xSampling, like.ySampling, like.pLinear) if like else (1, 1, False)
-        padded = _padded(pixels, _size(part.header)) if sampling[:2] != (1, 1) else pixels
+        padded = _padded(pixels, part.size) if sampling[:2] != (1, 1) else pixels
         channels[name] = OpenEXR.Channel(np.ascontiguousarray(padded), *sampling)
     return channels
 
@@ -247,21 +133,6 @@ def _padded(pixels: Channel, size: tuple[int, int]) -> Channel:
     full = np.zeros(size, pixels.dtype)
     full.reshape(-1)[: pixels.size] = pixels.reshape(-1)
     return full
-
-
-def _size(header: Mapping[str, Any]) -> tuple[int, int]:
-    """(height, width) of the data window."""
-    (left, top), (right, bottom) = header["dataWindow"]
-    return int(bottom) - int(top) + 1, int(right) - int(left) + 1
-
-
-def _as_type(pixels: NDArray[np.float32], dtype: np.dtype[Any]) -> Channel:
-    if dtype == np.float16:
-        limit = np.finfo(np.float16).max
-        return np.clip(pixels, -limit, limit).astype(np.float16)
-    if dtype == np.uint32:
-        return np.clip(np.rint(pixels.astype(np.float64)), 0, np.iinfo(np.uint32).max).astype(np.uint32)
-    return np.array(pixels, dtype=np.float32)
 
 
 @contextlib.contextmanager

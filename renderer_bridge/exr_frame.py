@@ -27,6 +27,7 @@ from renderer_bridge.errors import ExrError
 from renderer_bridge.exr import ExrImage, ExrPart, read_exr, write_exr
 from renderer_bridge.frame import Camera, Frame, Image
 from renderer_bridge.layers import accepted_names
+from renderer_bridge.selection import Place, Selection
 
 # Half has 11 bits: each component of a stored unit vector is off by 2^-11 of its value at most, and so is its length.
 _LENGTH_TOLERANCE = 1e-3
@@ -45,26 +46,30 @@ def read_frame(path: str | Path, position: bool = False, depth: bool = False) ->
     the data window. Pixels that are infinite or NaN become the median of their finite neighbours in color, zero in
     AOVs; albedo is clamped to [0, 1]; normals longer than one are normalised, and counted when 2 % too long. `spp`,
     `seed` and `camera` come from our own header attributes. Raises `ExrError` when the file cannot be read, has no
-    color, has layers of different sizes, or attributes of ours that make no sense.
+    color, or has attributes of ours that make no sense.
     """
     return frame_of(read_exr(path), position, depth)
 
 
-def frame_of(image: ExrImage, position: bool = False, depth: bool = False) -> tuple[Frame, dict[str, int]]:
-    """As `read_frame`, for an image in memory."""
+def frame_of(
+    image: ExrImage, position: bool = False, depth: bool = False, selection: Selection | None = None
+) -> tuple[Frame, dict[str, int]]:
+    """As `read_frame`, for an image in memory; `selection` says which of its layers, by default those of `select`.
+
+    A layer of a part with another data window than the color's is laid where it belongs, zero where it has no pixels.
+    """
+    places = (selection or image.select()).layers
+    if "color" not in places:
+        found = ", ".join(image.channel_names())
+        raise ExrError(f"{image.path}: has no color layer; found {found}; needed is one of {accepted_names('color')}")
     wanted = ["color", "albedo", "normal"] + ["position"] * position + ["depth"] * depth
     layers: dict[str, Image] = {}
     repaired: dict[str, int] = {}
-    for name in wanted:
-        pixels = image.layer(name)
-        if pixels is None:
-            continue
+    for name in (name for name in wanted if name in places):
+        pixels = pixels_within(image, places[name], places["color"])
         layers[name], count = _REPAIRS[name](pixels)
         if count:
             repaired[name] = count
-    if "color" not in layers:
-        found = ", ".join(image.channel_names())
-        raise ExrError(f"{image.path}: has no color layer; found {found}; needed is one of {accepted_names('color')}")
     header = image.parts[0].header
     try:
         frame = Frame(
@@ -73,6 +78,21 @@ def frame_of(image: ExrImage, position: bool = False, depth: bool = False) -> tu
     except (ValueError, TypeError, OverflowError) as error:
         raise ExrError(f"{image.path}: {error}; a frame of one size with sound attributes is needed") from error
     return frame, repaired
+
+
+def pixels_within(image: ExrImage, place: Place, color: Place) -> Image:
+    """The pixels at `place` (H, W, channels) in the data window of the color; zero where it has none."""
+    pixels = image.pixels(place)
+    (left, top, right, bottom), here = image.parts[color.part].window, image.parts[place.part].window
+    if (left, top, right, bottom) == here:
+        return pixels
+    result = np.zeros((bottom - top + 1, right - left + 1, pixels.shape[2]), np.float32)
+    first = max(left, here[0]), max(top, here[1])
+    last = min(right, here[2]) + 1, min(bottom, here[3]) + 1
+    if first[0] < last[0] and first[1] < last[1]:
+        cut = pixels[first[1] - here[1] : last[1] - here[1], first[0] - here[0] : last[0] - here[0]]
+        result[first[1] - top : last[1] - top, first[0] - left : last[0] - left] = cut
+    return result
 
 
 def write_frame(path: str | Path, frame: Frame, *, attributes: Mapping[str, Any] | None = None) -> None:

@@ -82,7 +82,7 @@ def _check_open(file: BinaryIO, size: int) -> tuple[RawPart, ...]:
         raise _Damaged(f"has EXR version {flags & 0xFF}, only version {_VERSION} is known")
     parts = _read_parts(file, size, multipart=bool(flags & _MULTIPART))
     for part in parts:
-        _check_flat(part, deep=bool(flags & _DEEP))
+        _check_flat(part, deep=flags & (_DEEP | _MULTIPART) == _DEEP)
         _check_size(part, size)
     counts = [_chunk_count(part, tiled=_is_tiled(part, flags)) for part in parts]
     _check_chunks(file, size, [(n, _is_tiled(p, flags)) for n, p in zip(counts, parts, strict=True)], flags)
@@ -125,10 +125,12 @@ def _read_name(file: BinaryIO) -> str:
 
 def _check_flat(part: RawPart, deep: bool) -> None:
     kind = part.attributes.get("type", ("string", b""))[1]
+    name = part.attributes.get("name", ("string", b""))[1].decode("utf-8")
+    where = f" in its part {name!r}" if name else ""
     if deep or kind.startswith(b"deep"):
-        raise _Damaged("holds deep pixels (several samples at different depths in each pixel)")
+        raise _Damaged(f"holds deep pixels{where} (several samples at different depths in each pixel)")
     if "tiles" in part.attributes and _tile_shape(part)[2] & 0x0F:
-        raise _Damaged("holds several resolution levels (mip map or rip map), of which only one can be kept")
+        raise _Damaged(f"holds several resolution levels{where} (mip map or rip map), of which only one can be kept")
 
 
 def _check_size(part: RawPart, size: int) -> None:

@@ -14,6 +14,8 @@ Sources, read in the renderers' public code and manuals:
   wrote `Px`, `Nx`, `Nsx`. They are in *camera* space unless the film says `"coordinatesystem" "world"`.
 - Arnold, manual of noice: `RGBA` (stored as `R G B`), `denoise_albedo` (`diffuse_albedo` before version 6), `N` and `P`
   in world space, `Z`. Its `diffuse` is light, not albedo.
+- Karma, "AOVs" in Houdini's manual: the beauty is `C`, a light group `C_<tag>`; ray-level outputs come from `ray:hitN`,
+  `ray:hitP` and `ray:hitPz` and are usually called so.
 - V-Ray, manual of its render elements: `VRayDiffuseFilter` or `diffuseFilter`, suffixes `.red .green .blue` too;
   `effectsResult` holds an already denoised picture and so comes last; normals are in *camera* space (`VRayNormals`) or
   screen space (`VRayBumpNormals`).
@@ -26,11 +28,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-LAYERS = ("color", "albedo", "normal", "position", "depth")
+LAYERS = ("color", "albedo", "normal", "position", "depth", "motion")
 
 # For each layer the names of other renderers, the best first. "" is the layer without a name: plain `R G B`.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "color": ("noisy image", "", "combined", "rgba", "rgb", "beauty", "color", "effectsresult"),
+    "color": ("noisy image", "", "combined", "rgba", "rgb", "beauty", "color", "c", "effectsresult"),
     "albedo": (
         "denoising albedo",  # Cycles
         "denoise_albedo",  # Arnold
@@ -58,26 +60,35 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "bumpnormals",
         "bump_normals",
         "geo_normal",
+        "hitn",  # Karma
     ),
-    "position": ("position", "p", "pos", "pp", "worldposition", "world position", "worldpositions"),
-    "depth": ("depth", "z", "dd", "dd.y", "vrayzdepth", "zdepth", "z_depth", "denoising depth"),
+    "position": ("position", "p", "pos", "pp", "worldposition", "world position", "worldpositions", "hitp"),
+    "depth": ("depth", "z", "dd", "dd.y", "vrayzdepth", "zdepth", "z_depth", "denoising depth", "hitpz"),
+    "motion": ("motion", "vector", "motionvector", "motion_vector", "motionvectors", "motion vector", "vrayvelocity"),
 }
 
 _RGB = (("r", "g", "b"), ("red", "green", "blue"))
 _XYZ = (("x", "y", "z"),)
-_SUFFIXES = {"color": _RGB, "albedo": _RGB, "normal": _XYZ + _RGB, "position": _XYZ + _RGB}
+_SUFFIXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "color": _RGB,
+    "albedo": _RGB,
+    "normal": _XYZ + _RGB,
+    "position": _XYZ + _RGB,
+    "motion": (("x", "y"), ("u", "v"), ("r", "g"), ("red", "green")),
+}
 _DEPTH_SUFFIXES = ("z", "t", "v", "y", "r")
-_CHROMA = {"ry", "by"}
+_LUMINANCE_CHROMA = ("y", "ry", "by")
+_ALPHA = ("a", "alpha")
 # Too short to be looked for behind a prefix: `normal.Z` is no depth.
-_WHOLE_NAME_ONLY = {"", "z"}
+_WHOLE_NAME_ONLY = {"", "z", "c"}
 
 
 def find_layer(channel_names: Iterable[str], layer: str) -> tuple[str, ...] | None:
     """The channels of `channel_names` that hold `layer`, or None.
 
-    `layer` is one of `LAYERS`. Three names in the order of the components (R G B or X Y Z), one for depth. When several
-    aliases match, the first in `ALIASES` wins. A file with luminance alone (`Y`) gives it three times as color; with
-    chroma (`RY`, `BY`) beside it, nothing, for gray would drop the colors. Raises KeyError for another layer.
+    `layer` is one of `LAYERS`. Three names in the order of the components (R G B or X Y Z), one for depth, two for
+    motion. When several aliases match, the first in `ALIASES` wins. A file with luminance alone (`Y`) gives it three
+    times as color; with chroma beside it `Y RY BY`. Raises KeyError for another layer.
     """
     names = list(channel_names)
     if layer == "depth":
@@ -89,6 +100,39 @@ def find_layer(channel_names: Iterable[str], layer: str) -> tuple[str, ...] | No
                 if all(suffix in groups[group] for suffix in suffixes):
                     return tuple(groups[group][suffix] for suffix in suffixes)
     return _find_luminance(names) if layer == "color" else None
+
+
+def find_named(channel_names: Iterable[str], name: str) -> tuple[str, ...] | None:
+    """The three color channels of the layer called `name`, or whose name ends in `.name`; None when there is none.
+
+    Names are compared without regard to case. `rgb`, `rgba` and the empty name also mean the layer without a name.
+    """
+    names = list(channel_names)
+    groups = _groups(names)
+    wanted = name.lower()
+    unnamed = wanted in ("", "rgb", "rgba")
+    found = [group for group in groups if group.lower() == wanted or group.lower().endswith("." + wanted)]
+    for group in [*sorted(found, key=lambda each: each.lower() != wanted), *[""] * unnamed]:
+        channels = groups.get(group, {})
+        for suffixes in _RGB:
+            if all(suffix in channels for suffix in suffixes):
+                return tuple(channels[suffix] for suffix in suffixes)
+        if group and "x" not in channels and _luminance(channels):
+            return _luminance(channels)
+    return _find_luminance(names) if unnamed else None
+
+
+def find_alpha(channel_names: Iterable[str], color: str) -> str | None:
+    """The alpha channel beside the color channel `color`: `A` for `R`, `diffuse.alpha` for `diffuse.red`; or None."""
+    lower = {name.lower(): name for name in channel_names}
+    layer = color.lower().rpartition(".")[0]
+    wanted = [f"{layer}.{suffix}" if layer else suffix for suffix in _ALPHA]
+    return next((lower[name] for name in wanted if name in lower), None)
+
+
+def is_luminance_chroma(names: tuple[str, ...]) -> bool:
+    """Whether these channels, as `find_layer` gives them, are `Y RY BY`."""
+    return tuple(name.lower().rpartition(".")[2] for name in names) == _LUMINANCE_CHROMA
 
 
 def accepted_names(layer: str) -> str:
@@ -130,7 +174,12 @@ def _find_depth(names: list[str]) -> tuple[str, ...] | None:
 
 
 def _find_luminance(names: list[str]) -> tuple[str, ...] | None:
-    lower = {name.lower(): name for name in names}
-    if "y" not in lower or _CHROMA & lower.keys():
+    return _luminance({name.lower(): name for name in names})
+
+
+def _luminance(channels: dict[str, str]) -> tuple[str, ...] | None:
+    """`Y RY BY`, or `Y` three times, of channels by their lower-case names; None where half the chroma is missing."""
+    found = [channels[name] for name in _LUMINANCE_CHROMA if name in channels]
+    if "y" not in channels or len(found) == 2:
         return None
-    return (lower["y"],) * 3
+    return tuple(found) if len(found) == 3 else (channels["y"],) * 3

@@ -2,7 +2,15 @@
 
 import pytest
 
-from renderer_bridge.layers import ALIASES, LAYERS, accepted_names, find_layer
+from renderer_bridge.layers import (
+    ALIASES,
+    LAYERS,
+    accepted_names,
+    find_alpha,
+    find_layer,
+    find_named,
+    is_luminance_chroma,
+)
 
 
 def rgb(name: str, suffixes: str = "RGB") -> tuple[str, ...]:
@@ -37,7 +45,10 @@ VRAY = [
     "VRayZDepth.Z",
 ]
 
+KARMA = [*rgb("C", "RGBA"), *rgb("C_key"), *rgb("albedo"), *rgb("hitN", "XYZ"), *rgb("hitP", "XYZ"), "hitPz.Z"]
+
 EXPECTED = {
+    "karma": (KARMA, rgb("C"), rgb("albedo"), rgb("hitN", "XYZ"), rgb("hitP", "XYZ"), ("hitPz.Z",)),
     "ours": (OURS, PLAIN, rgb("albedo"), rgb("normal", "XYZ"), rgb("position", "XYZ"), ("depth.Z",)),
     "mitsuba": (MITSUBA, PLAIN, rgb("albedo"), rgb("nn", "XYZ"), rgb("pos", "XYZ"), ("dd.T",)),
     "cycles": (
@@ -67,14 +78,14 @@ EXPECTED = {
 def test_every_layer_of_every_renderer(renderer: str, reordered: bool) -> None:
     names, *expected = EXPECTED[renderer]
     given = sorted(names) if reordered else names  # EXR files list channels by name
-    assert [find_layer(given, layer) for layer in LAYERS] == expected
+    assert [find_layer(given, layer) for layer in LAYERS if layer != "motion"] == expected
 
 
 @pytest.mark.parametrize("renderer", EXPECTED)
 def test_case_makes_no_difference(renderer: str) -> None:
     names, *expected = EXPECTED[renderer]
     lower = [name.lower() for name in names]
-    assert [find_layer(lower, layer) for layer in LAYERS] == [
+    assert [find_layer(lower, layer) for layer in LAYERS if layer != "motion"] == [
         tuple(name.lower() for name in found) if found else None for found in expected
     ]
 
@@ -89,9 +100,34 @@ def test_view_layers_come_before_blenders_composite() -> None:
     assert find_layer([*rgb("Composite.Combined"), *rgb("Mine.Combined")], "color") == rgb("Mine.Combined")
 
 
-def test_luminance_alone_is_gray_but_not_with_chroma() -> None:
+def test_luminance_is_gray_and_with_chroma_a_color() -> None:
     assert find_layer(["Y"], "color") == ("Y", "Y", "Y")
-    assert find_layer(["Y", "RY", "BY"], "color") is None
+    assert find_layer(["BY", "RY", "Y"], "color") == ("Y", "RY", "BY")
+    assert find_layer(["RY", "Y"], "color") is None
+    assert is_luminance_chroma(("left.Y", "left.RY", "left.BY")) and not is_luminance_chroma(("Y", "Y", "Y"))
+
+
+def test_motion_has_two_components() -> None:
+    cycles = [f"ViewLayer.Vector.{suffix}" for suffix in "WXYZ"]
+    assert find_layer([*PLAIN, *cycles], "motion") == ("ViewLayer.Vector.X", "ViewLayer.Vector.Y")
+    assert find_layer([*PLAIN, *rgb("motionvector")], "motion") == ("motionvector.R", "motionvector.G")
+
+
+def test_a_layer_is_named_in_full_or_by_its_end() -> None:
+    names = [*PLAIN, "A", *rgb("V.Glossy"), *rgb("glossy"), *rgb("C_key"), "mask.Y", *rgb("N", "XYZ")]
+    assert find_named(names, "GLOSSY") == rgb("glossy")
+    assert find_named(names, "v.glossy") == rgb("V.Glossy")
+    assert find_named(names, "c_key") == rgb("C_key")
+    assert find_named(names, "rgba") == find_named(names, "") == PLAIN
+    assert find_named(names, "mask") == ("mask.Y",) * 3
+    assert find_named(names, "N") is None and find_named(names, "diffuse") is None
+    assert find_named(["Y", "RY", "BY"], "rgb") == ("Y", "RY", "BY")
+
+
+def test_alpha_stands_beside_its_color() -> None:
+    assert find_alpha([*PLAIN, "A", "rgba.A"], "R") == "A"
+    assert find_alpha(["d.red", "d.alpha", "A"], "d.red") == "d.alpha"
+    assert find_alpha(["d.R", "A"], "d.R") is None
 
 
 def test_components_of_other_layers_are_no_depth() -> None:
