@@ -5,7 +5,8 @@ from denoiser.metrics import Scores, measure
 from denoiser.model import Model, load_model, save_weights
 from denoiser.networks.unet import UNet
 from denoiser.training.config import TrainConfig
-from denoiser.training.train import TrainRecord, train
+from denoiser.training.loop import TrainRecord
+from denoiser.training.train import train
 
 __all__ = [
     "Model",

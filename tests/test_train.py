@@ -26,15 +26,8 @@ from denoiser.model import Description, load_model, save_weights
 from denoiser.networks.unet import UNet
 from denoiser.training.checkpoint import CONFIG, LOG, MODEL, OPTIMIZER
 from denoiser.training.config import TrainConfig
-from denoiser.training.train import (
-    MAX_SKIPPED_IN_ROW,
-    TrainRecord,
-    learning_rate,
-    new_state,
-    train,
-    train_step,
-    update_average,
-)
+from denoiser.training.loop import MAX_SKIPPED_IN_ROW, TrainRecord, update_average
+from denoiser.training.train import new_state, train, train_step
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 
 module = importlib.import_module("denoiser.training.train")  # the name alone may be the function
@@ -161,7 +154,7 @@ def test_an_exception_in_the_middle_of_a_step_goes_back_to_the_last_checkpoint(
             raise KeyboardInterrupt
         update_average(*arguments, **named)
 
-    monkeypatch.setattr(module, "update_average", interrupted)
+    monkeypatch.setattr("denoiser.training.loop.update_average", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(toy, tmp_path)
     monkeypatch.undo()
@@ -286,32 +279,6 @@ def test_a_step_without_finite_gradient_changes_nothing_and_too_many_stop() -> N
     state.skipped_in_row = 5
     train_step(state, state.network, *batch(1.0), SMALL, 1e-3, bf16=False)
     assert state.skipped_in_row == 0 and not torch.equal(before[0], next(state.network.parameters()))
-
-
-def test_the_learning_rate_is_constant_then_falls_to_zero() -> None:
-    config = TrainConfig(steps=1000, ramp_down=0.3, learning_rate=2.0)
-    assert [learning_rate(config, step) for step in (0, 500, 700)] == [2.0, 2.0, 2.0]
-    assert learning_rate(config, 850) == pytest.approx(2.0 * 0.5**2)
-    falling = [learning_rate(config, step) for step in range(700, 1000)]
-    assert falling == sorted(falling, reverse=True) and 0 < falling[-1] < 1e-6
-    assert learning_rate(dataclasses.replace(config, ramp_down=0.0), 999) == 2.0
-
-
-def test_the_average_forgets_by_half_in_its_half_life() -> None:
-    state = new_state(SMALL, torch.device("cpu"))
-    state.step = 100_000
-    with torch.no_grad():
-        for old, new in zip(state.average.parameters(), state.network.parameters(), strict=True):
-            old.fill_(1.0)
-            new.fill_(0.0)
-    for _ in range(50):
-        update_average(state, half_life=50.0)
-    assert next(state.average.parameters()).mean().item() == pytest.approx(0.5, rel=1e-4)  # 50 float32 roundings
-    state.step = 0
-    update_average(state, half_life=50.0, from_random=False)
-    assert next(state.average.parameters()).mean().item() == pytest.approx(0.5 ** (51 / 50), rel=1e-4)
-    update_average(state, half_life=50.0)
-    assert next(state.average.parameters()).abs().max() == 0  # at first the average is the network
 
 
 # Configuration and command line

@@ -30,8 +30,9 @@ from apps.command import progress_console, run
 from apps.train.plots import Strip, plot_log
 from denoiser.training.checkpoint import MODEL
 from denoiser.training.config import TrainConfig
+from denoiser.training.loop import TrainRecord
 from denoiser.training.pair_cache import build_cache, find_views
-from denoiser.training.train import TrainRecord, train
+from denoiser.training.train import train
 from renderer_bridge.atomic import sole_writer
 
 SHOWN_STEPS = 100

@@ -1,4 +1,4 @@
-"""Offline training from noisy pairs: the loop, from top to bottom.
+"""Offline training from noisy pairs, from top to bottom; its loop is that of `loop.py`.
 
 Source: Lehtinen et al. 2018, section 3.3 and supplement A. One process or several under `torchrun` run the same code.
 To resume, run the same command: every random number is a function of (seed, rank, step).
@@ -9,10 +9,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import time
 from collections import deque
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from denoiser import devices
 from denoiser.loss import LOSSES
 from denoiser.model import ARCHITECTURES, Description, find_weights, load_model, load_tensors
 from denoiser.paper import ADAM_BETAS, ADAM_EPSILON
@@ -29,33 +26,13 @@ from denoiser.precision import uses_bf16
 from denoiser.training.checkpoint import Log, TrainState, load_checkpoint, open_run, save_checkpoint
 from denoiser.training.config import FREE_SETTINGS, TrainConfig
 from denoiser.training.crops import Augmentation, PairDataset
+from denoiser.training.loop import LOG_COLUMNS, TrainRecord, descend, take_steps
 from denoiser.training.muon import Muon
 from denoiser.training.pair_cache import CachedView, build_cache, find_views
 from denoiser.training.processes import join_processes
 from denoiser.training.validation import Validation, validate
 from denoiser.transforms import PAPER_LAYERS, input_channels, network_input
 from renderer_bridge.errors import DatasetError, WeightsError
-
-MAX_SKIPPED_IN_ROW = 20
-AVERAGE_RAMP = 0.05
-LOG_COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "seconds", "pair_mse", "standard_error", "psnr_db")
-
-
-@dataclass(frozen=True)
-class TrainRecord:
-    """One step done, `step` counting from 1. `seconds` sums up over all sessions of the run.
-
-    `skipped` counts steps so far whose gradient was infinite or NaN and which changed nothing. `validation` is there
-    every `validation_every` steps and after the last.
-    """
-
-    step: int
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    seconds: float
-    skipped: int = 0
-    validation: Validation | None = None
 
 
 def train(
@@ -90,40 +67,28 @@ def train(
             return
         bf16 = uses_bf16(config.precision, device)
         forward = DistributedDataParallel(state.network) if processes.count > 1 else state.network
-        log = Log(run_dir, LOG_COLUMNS, state.step) if first else None
-        saved_step = state.step
+
+        def step(batch: tuple[dict[str, Tensor], Tensor], rate: float) -> tuple[float, float]:
+            layers, target = batch
+            return train_step(state, forward, layers, target.to(device), config, rate, bf16)
+
+        def look() -> Validation | None:
+            if not (first and held_out):
+                return None
+            validation = validate(state.average, held_out, device, bf16)
+            keep_best(state, validation)
+            return validation
+
+        def save() -> None:
+            if first:
+                save_checkpoint(run_dir, state, describe(config, state, len(training)))
 
         # Steps.
+        log = Log(run_dir, LOG_COLUMNS, state.step) if first else None
         batches = dataset.batches(
             config.seed, processes.rank, range(state.step, config.steps), config.batch, config.crop
         )
-        try:
-            start = time.perf_counter()
-            for layers, target in batches:
-                rate = learning_rate(config, state.step)
-                loss, norm = train_step(state, forward, layers, target.to(device), config, rate, bf16)
-                state.step += 1
-                last = state.step == config.steps
-                validation = None
-                if first and held_out and (last or state.step % config.validation_every == 0):
-                    validation = validate(state.average, held_out, device, bf16)
-                    keep_best(state, validation)
-                state.seconds += time.perf_counter() - start
-                if log is not None:
-                    log.write(state.step, loss, rate, norm, state.seconds, *_scores(validation))
-                if first and (last or state.step % config.checkpoint_every == 0):
-                    save_checkpoint(run_dir, state, describe(config, state, len(training)))
-                    saved_step = state.step
-                yield TrainRecord(state.step, loss, rate, norm, state.seconds, state.skipped, validation)
-                start = time.perf_counter()
-        except GeneratorExit:  # the consumer ceased iterating between two steps: the state is whole
-            if first and saved_step != state.step:
-                save_checkpoint(run_dir, state, describe(config, state, len(training)))
-            raise
-        finally:
-            batches.close()
-            if log is not None:
-                log.close()
+        yield from take_steps(state, config, batches, step, save, log, look)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -139,63 +104,12 @@ def train_step(
     rate: float,
     bf16: bool,
 ) -> tuple[float, float]:
-    """Make one step of `state` in place; gives loss and gradient norm.
-
-    A step whose gradient is infinite or NaN changes nothing and is counted; raises `DatasetError` after
-    `MAX_SKIPPED_IN_ROW` of them. With several processes all see the same averaged gradient and decide alike.
-    """
+    """Make one step of `state` in place on renders and their targets; gives loss and gradient norm, as `descend`."""
     device = target.device
     x = network_input({name: layer.to(device, non_blocking=True) for name, layer in layers.items()})  # (N, 9, H, W)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         prediction = forward(x)
-    loss = LOSSES[config.loss](prediction, target)
-    state.network.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    gradient = nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip)
-    value, norm = devices.read(loss, gradient)  # together: each reading waits for the device
-    if not np.isfinite(norm):
-        count_skipped(state)
-        return value, norm
-    for optimizer in state.optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-    update_average(state, config.average_half_life, from_random=not config.init)
-    state.skipped_in_row = 0
-    return value, norm
-
-
-def count_skipped(state: TrainState) -> None:
-    """Count a step that was skipped; raises `DatasetError` when too many follow each other."""
-    state.skipped += 1
-    state.skipped_in_row += 1
-    if state.skipped_in_row >= MAX_SKIPPED_IN_ROW:
-        raise DatasetError(
-            f"training came apart at step {state.step + 1}: the gradient was infinite or NaN {MAX_SKIPPED_IN_ROW} "
-            "times in a row; try a lower --learning-rate, --precision fp32, or pairs without extreme radiance"
-        )
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Rate of the step after `step` steps: constant, then (1/2 + cos(pi t) / 2)^2, as the authors' code has it."""
-    if config.ramp_down == 0.0:
-        return config.learning_rate
-    t = max(0.0, 1.0 - (1.0 - step / config.steps) / config.ramp_down)
-    return config.learning_rate * float(0.5 + 0.5 * np.cos(np.pi * t)) ** 2
-
-
-def update_average(state: TrainState, half_life: float, from_random: bool = True) -> None:
-    """Move the average towards the weights: half-life in steps, at first, `from_random`, a share of the steps so far.
-
-    Without that ramp random initial weights would stay in the average for long (Karras et al. 2024, EDM2); trained ones
-    should: the first steps from them lead downhill and up again.
-    """
-    if from_random:
-        half_life = min(half_life, AVERAGE_RAMP * state.step)
-    decay = 0.5 ** (1.0 / max(half_life, 1e-3))
-    with torch.no_grad():
-        for average, value in zip(state.average.parameters(), state.network.parameters(), strict=True):
-            average.lerp_(value, 1.0 - decay)
+    return descend(state, LOSSES[config.loss](prediction, target), config, rate)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -203,10 +117,15 @@ def update_average(state: TrainState, half_life: float, from_random: bool = True
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """Random network from the seed, its average, and a fresh Adam."""
+    """The paper's network for renders, random from the seed, its average, and a fresh optimizer."""
+    return state_of(lambda: ARCHITECTURES["unet"](input_channels(PAPER_LAYERS)), config, device)
+
+
+def state_of(build: Callable[[], nn.Module], config: TrainConfig, device: torch.device) -> TrainState:
+    """The network that `build` makes, its random weights from the seed, its average, and a fresh optimizer."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = ARCHITECTURES["unet"](input_channels(PAPER_LAYERS))
+        network = build()
     network = network.to(device)
     average = copy.deepcopy(network).requires_grad_(False).eval()
     return TrainState(network, average, new_optimizers(config, network))
@@ -272,9 +191,3 @@ def keep_best(state: TrainState, validation: Validation) -> None:
     """Remember the best pair score and its step."""
     if validation.score.mse < state.best_mse:
         state.best_mse, state.best_step = validation.score.mse, state.step
-
-
-def _scores(validation: Validation | None) -> tuple[float | None, float | None, float | None]:
-    if validation is None:
-        return None, None, None
-    return validation.score.mse, validation.score.standard_error, validation.psnr_db
