@@ -34,7 +34,7 @@ _LENGTH_TOLERANCE = 1e-3
 # Normals kept with 7 bits and a sign are off by 2^-8 per component, and so up to sqrt(3) / 2^8 in length; the longest
 # of the development images is 1.013. Only longer ones are worth telling the user.
 _LENGTH_TOLD = 1.02
-_REPAIR_BLOCK = 65536
+_REPAIR_BLOCK, _REPAIR_ROWS = 65536, 64
 # OpenEXR's camera space has +x to the right, ours to the left (Mitsuba); +y up and +z ahead are the same.
 _FLIP_X = np.diag([-1.0, 1.0, 1.0, 1.0])
 
@@ -171,17 +171,20 @@ def _integer(header: Mapping[str, Any], name: str) -> int | None:
 
 def _repair_color(pixels: Image) -> tuple[Image, int]:
     """Replace infinite and NaN pixels by the median of their finite 3x3 neighbours, by 0 where there is none."""
-    bad = _not_finite(pixels)
-    rows, columns = np.nonzero(bad)
-    if rows.size == 0:
+    if _is_finite(pixels):
         return pixels, 0
-    usable = np.where(bad[..., None], np.nan, pixels)
-    usable = np.pad(usable, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    bad = _not_finite(pixels)
+    height, width = bad.shape
+    rows, columns = np.nonzero(bad)
     mended = pixels.copy()
     for start in range(0, rows.size, _REPAIR_BLOCK):
+        down, right = np.divmod(np.arange(9)[:, None], 3)  # (9, 1)
         y, x = rows[start : start + _REPAIR_BLOCK], columns[start : start + _REPAIR_BLOCK]
-        around = np.stack([usable[y + dy, x + dx] for dy in range(3) for dx in range(3)])  # (9, N, 3)
-        mended[y, x] = _median_of_finite(around)
+        near_y, near_x = y + down - 1, x + right - 1  # (9, N)
+        inside = (near_y >= 0) & (near_y < height) & (near_x >= 0) & (near_x < width)
+        near_y, near_x = near_y.clip(0, height - 1), near_x.clip(0, width - 1)
+        usable = inside & ~bad[near_y, near_x]
+        mended[y, x] = _median_of_finite(np.where(usable[..., None], pixels[near_y, near_x], np.nan))
     return mended, int(rows.size)
 
 
@@ -201,25 +204,42 @@ def _not_finite(pixels: Image) -> NDArray[np.bool_]:
     return np.asarray(np.logical_not(np.isfinite(pixels)).any(axis=-1))
 
 
+def _is_finite(pixels: Image) -> bool:
+    """Whether all is finite, without memory of its own: minimum and maximum show what is not."""
+    return bool(np.isfinite(pixels.min(initial=0)) and np.isfinite(pixels.max(initial=0)))
+
+
 def _repair_finite(pixels: Image) -> tuple[Image, int]:
-    bad = _not_finite(pixels)
-    if not bad.any():
+    if _is_finite(pixels):
         return pixels, 0
+    bad = _not_finite(pixels)
     return np.where(bad[..., None], np.float32(0), pixels), int(bad.sum())
 
 
 def _repair_albedo(pixels: Image) -> tuple[Image, int]:
+    if pixels.min(initial=0) >= 0 and pixels.max(initial=0) <= 1:
+        return pixels, 0
     finite, _ = _repair_finite(pixels)
     mended = np.clip(finite, 0.0, 1.0)
     return mended, int((mended != pixels).any(axis=-1).sum())
 
 
 def _repair_normal(pixels: Image) -> tuple[Image, int]:
-    finite, count = _repair_finite(pixels)
-    length = np.linalg.norm(finite.astype(np.float64), axis=-1, keepdims=True)
-    long = length > 1.0 + _LENGTH_TOLERANCE
-    mended = np.where(long, finite / np.maximum(length, 1.0), finite).astype(np.float32)
-    return np.clip(mended, -1.0, 1.0), count + int((length > _LENGTH_TOLD).sum())
+    """Rows at a time, for lengths of huge components take float64."""
+    mended, count = _repair_finite(pixels)
+    longest = 1.0 + _LENGTH_TOLERANCE
+    for start in range(0, len(mended), _REPAIR_ROWS):
+        rows = mended[start : start + _REPAIR_ROWS]
+        with np.errstate(over="ignore"):
+            if np.einsum("hwc,hwc->hw", rows, rows).max(initial=0) < 0.999 * longest**2:
+                continue
+        length = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=-1, keepdims=True))
+        if mended is pixels:
+            mended = pixels.copy()
+        mended[start : start + _REPAIR_ROWS] = rows / np.where(length > longest, length, 1.0)
+        count += int((length > _LENGTH_TOLD).sum())
+    within = mended.min(initial=0) >= -1 and mended.max(initial=0) <= 1
+    return mended if within else np.clip(mended, -1.0, 1.0), count
 
 
 _REPAIRS = {

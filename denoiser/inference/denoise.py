@@ -119,15 +119,16 @@ def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -
     device = next(network.parameters()).device
     stack = {name: to_nchw(layers[name], device) for name in model.layers}
     factor = exposure(to_hwc(stack["color"]))
-    stack["color"] = stack["color"] * factor
-    result = torch.empty_like(stack["color"])
+    result = torch.empty_like(stack["color"], memory_format=torch.channels_last)  # (H, W, 3) without a copy
     for tile in tiles(*frame.size, tile_pixels):
-        result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, stack, tile)
+        result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, stack, factor, tile)
     return to_hwc(result.div_(factor))
 
 
-def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], tile: Tile) -> Tensor:
+def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], factor: Tensor, tile: Tile) -> Tensor:
+    """The kept window of one tile, under the exposure `factor`; only the tile is scaled, for pictures may be large."""
     batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
+    batch["color"] = batch["color"] * factor
     output: Tensor = network(network_input(batch, model.layers).to(next(network.parameters()).dtype))
     output = limit_radiance(output.float(), batch["color"])
     top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
