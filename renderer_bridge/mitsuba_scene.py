@@ -1,14 +1,13 @@
 """Load a Mitsuba scene so that noisy pairs can be rendered from it.
 
-Any XML from version 0.5 to 3.x that Mitsuba can upgrade. Unknown properties are warnings. An integrator that cannot
-render noisy pairs is replaced, with a warning. Every film becomes a plain RGB one with a box filter, and every sampler
-independent, since a wider filter would correlate the noise of neighbouring pixels.
+Any XML from version 0.5 to 3.x: `renderer_bridge.legacy` writes it for Mitsuba 3 and says what it replaced. Every film
+becomes a plain RGB one with a box filter, and every sampler independent, since a wider filter would correlate the noise
+of neighbouring pixels.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +17,9 @@ import numpy as np
 
 from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Camera
+from renderer_bridge.legacy import translate
 from renderer_bridge.mitsuba_messages import logged_as_warnings, plain, warn
 
-NOISY_INTEGRATORS = ("path", "volpath", "volpathmis", "direct")
-KEPT_SETTINGS = ("max_depth", "rr_depth", "hide_emitters")  # of an integrator that is replaced
 DEFAULT_FILM_SIZE = (768, 576)  # Mitsuba's own, (width, height)
 PERSPECTIVE_SENSORS = ("perspective", "thinlens")
 BUILTIN_SCENE = Path(__file__).parent / "scenes" / "builtin" / "scene.xml"
@@ -90,28 +88,29 @@ def load_scene(
     defines: Mapping[str, str] | None = None,
     width: int | None = None,
     height: int | None = None,
+    skip_missing: bool = False,
 ) -> MitsubaScene:
     """Load `path` with `$name` parameters from `defines`, under the variant that is set (see `set_variant`).
 
     `width` and `height` replace those of every film before the cameras are built, so that a field of view given along
     another axis keeps its meaning; with one of the two the other follows the film's aspect ratio. Raises `SceneError`
-    with Mitsuba's own explanation when the file, a plugin, a mesh or a texture is missing or malformed.
+    with an explanation when the file or a plugin is missing or malformed, and one that names them all when meshes or
+    textures are missing; with `skip_missing` those are left out, with a warning.
     """
     import mitsuba as mi
 
     path = Path(path)
-    if not path.is_file():
-        raise SceneError(f"{path}: no such file; a Mitsuba scene (XML) is needed")
-    if {"config", "filename"} & set(defines or {}):  # Mitsuba's function has arguments of these names
-        raise SceneError(f"{path}: its parameters $config and $filename cannot be given; change their <default>")
+    translation = translate(path, defines, skip_missing=skip_missing)
+    for note in translation.notes:
+        warn(f"{path}: {note}")
     variant = mi.variant()
     config = mi.parser.ParserConfig(variant)
     config.unused_properties = mi.LogLevel.Warn
     with logged_as_warnings(path), _resolver_folder(path.resolve().parent):
         try:
-            state = mi.parser.parse_file(config, str(path), **dict(defines or {}))
+            state = mi.parser.parse_string(config, translation.text)
             mi.parser.transform_all(config, state)
-            name = _prepare_nodes(path, state.nodes, width, height)
+            name = _prepare_nodes(state.nodes, width, height)
             loaded = mi.parser.instantiate(config, state)
         except (RuntimeError, ValueError, TypeError) as error:
             raise SceneError(f"{path}: cannot be loaded: {plain(error)}") from error
@@ -121,7 +120,7 @@ def load_scene(
     sensors = tuple(scene.sensors())
     if not sensors:
         raise SceneError(f"{path}: has no sensor; at least one perspective sensor is needed")
-    integrator = scene.integrator() or mi.load_dict({"type": name})
+    integrator = scene.integrator()
     cameras = {index: camera_of(sensor) for index, sensor in enumerate(sensors) if "x_fov" in _parameters(sensor)}
     return MitsubaScene(path, variant, scene, sensors, cameras, integrator, name, dict(defines or {}))
 
@@ -130,8 +129,8 @@ def load_scene(
 # The parsed scene, before anything is built
 
 
-def _prepare_nodes(path: Path, nodes: Any, width: int | None, height: int | None) -> str:
-    """Fix integrator, samplers and films of the parsed nodes; return the integrator's name."""
+def _prepare_nodes(nodes: Any, width: int | None, height: int | None) -> str:
+    """Fix samplers and films of the parsed nodes; return the integrator's name."""
     import mitsuba as mi
 
     kinds = mi.ObjectType
@@ -140,53 +139,8 @@ def _prepare_nodes(path: Path, nodes: Any, width: int | None, height: int | None
             node.props = _replacement(node.props, "independent")
         elif node.type == kinds.Sensor:
             _prepare_film(node, nodes, width, height)
-    fallback = "volpath" if any(node.type == kinds.Medium for node in nodes) else "path"
-    own = _own_integrators(nodes)
-    if not own:
-        warn(f"{path}: has no integrator; {fallback!r} is used")
-        return fallback
-    return _prepare_integrator(path, own[0], nodes, fallback)
-
-
-def _own_integrators(nodes: Any) -> list[Any]:
-    """The scene's integrators (Mitsuba accepts one), without those nested in another."""
-    import mitsuba as mi
-
-    found = [(index, node) for index, node in enumerate(nodes) if node.type == mi.ObjectType.Integrator]
-    nested = {index for _, node in found for index in _child_indices(node)}
-    return [node for index, node in found if index not in nested]
-
-
-def _prepare_integrator(path: Path, node: Any, nodes: Any, fallback: str) -> str:
-    """Keep a path tracer; put the one nested in a wrapper in its place; replace anything else."""
-    import mitsuba as mi
-
-    found = str(node.props.plugin_name())
-    if found in NOISY_INTEGRATORS:
-        return found
-    wrapped = _with_nested(node, nodes)
-    usable = next((props for props in wrapped if props.plugin_name() in NOISY_INTEGRATORS), None)
-    replacement = _replacement(node.props, fallback) if usable is None else mi.Properties(usable)
-    if usable is None:
-        for props, key in itertools.product(reversed(wrapped), KEPT_SETTINGS):
-            if key in props:
-                replacement[key] = props[key]
-    node.props = replacement  # last of all: Mitsuba copies it over the properties that `wrapped` refers to
-    name = str(replacement.plugin_name())
-    warn(
-        f"{path}: integrator {found!r} cannot render noisy pairs and was replaced by {name!r}"
-        f"{'' if usable is None else ', which it wraps'}; kept as they are: {', '.join(NOISY_INTEGRATORS)}"
-    )
-    return name
-
-
-def _with_nested(node: Any, nodes: Any) -> list[Any]:
-    """The properties of an integrator and of those nested in it, outermost first."""
-    import mitsuba as mi
-
-    children = [nodes[index] for index in _child_indices(node)]
-    inner = [_with_nested(child, nodes) for child in children if child.type == mi.ObjectType.Integrator]
-    return [node.props, *itertools.chain.from_iterable(inner)]
+    own = next((node for node in nodes if node.type == kinds.Integrator), None)
+    return "" if own is None else str(own.props.plugin_name())
 
 
 def _child_indices(node: Any) -> list[int]:

@@ -80,8 +80,6 @@ def test_parameters_are_given_by_name(tmp_path: Path) -> None:
         load_scene(path)
     with pytest.raises(SceneError, match=rf"^{path}: .*unused parameters.*other"):
         load_scene(path, defines={"r": "1", "other": "2"})
-    with pytest.raises(SceneError, match=rf"^{path}: .*\$filename cannot be given"):
-        load_scene(path, defines={"filename": "1"})
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""The files of a scene: each found and written with its absolute path; what is missing told, or done without."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from renderer_bridge.errors import SceneError
+from renderer_bridge.legacy.elements import Scene, parents, value
+from renderer_bridge.legacy.files import find_file
+
+NAMED_AT_MOST = 40  # missing files
+
+
+def find_assets(scene: Scene, path: Path, skip_missing: bool) -> None:
+    """Write the place of every file that the scene names; raises `SceneError` with all that are missing.
+
+    With `skip_missing` shapes go without the mesh, materials and lights without the picture.
+    """
+    folders = _folders(scene, path)
+    above = parents(scene.root)
+    missing: dict[str, list[ET.Element]] = {}
+    for element in list(scene.root.iter()):
+        named = _file_of(element)
+        if named is None or element not in above:
+            continue
+        attribute, name = named
+        found = find_file(name, folders)
+        if found is None:
+            missing.setdefault(name, []).append(element)
+        else:
+            element.set(attribute, str(found.resolve()))
+    if missing and not skip_missing:
+        raise SceneError(f"{path}: cannot be loaded: {_told(missing)}; --missing skip goes on without them")
+    for element in (element for elements in missing.values() for element in elements):
+        _do_without(above, element)
+    if missing:
+        scene.tell(f"{_told(missing)}; left out")
+
+
+def _told(missing: dict[str, list[ET.Element]]) -> str:
+    names = list(missing)
+    more = len(names) - NAMED_AT_MOST
+    listed = ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    return f"{len(names)} file{'s' if len(names) > 1 else ''} missing: {listed}"
+
+
+def _folders(scene: Scene, path: Path) -> list[Path]:
+    """Where files are looked for: `<path>` elements, then the scene's own folder."""
+    own = path.resolve().parent
+    extra = [own / child.get("value", "") for child in scene.root if child.tag == "path"]
+    scene.root[:] = [child for child in scene.root if child.tag != "path"]
+    return [*extra[::-1], own]
+
+
+def _file_of(element: ET.Element) -> tuple[str, str] | None:
+    """The attribute of `element` that holds a file's name, and the name."""
+    if element.tag == "string" and element.get("name") == "filename":
+        return "value", element.get("value", "")
+    if element.tag == "spectrum" and element.get("filename") is not None:
+        return "filename", element.get("filename", "")
+    return None
+
+
+def _do_without(above: dict[ET.Element, ET.Element], element: ET.Element) -> None:
+    """Remove what needs the file; a texture becomes gray, where it is referred to by name too."""
+    owner = above[element]
+    holder = above.get(owner)
+    if owner.tag == "texture":
+        owner.set("type", "checkerboard")
+        gray = (0.5, 0.5, 0.5)
+        owner[:] = [value("rgb", "color0", gray), value("rgb", "color1", gray)]
+    elif element.tag == "spectrum":
+        owner.remove(element)
+    elif holder is not None and owner in list(holder):
+        holder.remove(owner)
+

@@ -1,0 +1,89 @@
+"""A scene file as one tree: included files in their places, `$name` parameters filled in.
+
+Rules of Mitsuba, all versions: a value given from outside wins over `<default>`, longer names are replaced before
+shorter ones, `\\$` is a plain dollar sign. An included `<scene>` gives its content.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from pathlib import Path
+
+from renderer_bridge.errors import SceneError
+from renderer_bridge.legacy.files import find_file
+
+DEEPEST_INCLUDE = 15  # Mitsuba's own limit
+PARAMETER = re.compile(r"\\\$|\$(\w+)")
+
+
+def read_document(path: Path, defines: Mapping[str, str]) -> ET.Element:
+    """The `<scene>` of `path`. Raises `SceneError` for malformed XML, files not found and parameters without value."""
+    reader = _Reader(path, dict(defines))
+    root = reader.parse(path)
+    for element in _expanded(reader, root, 0):
+        root = element
+    unused = sorted(set(defines) - reader.used)
+    if unused:
+        raise SceneError(f"{path}: cannot be loaded: unused parameters {', '.join('$' + name for name in unused)}")
+    return root
+
+
+class _Reader:
+    """The parameters known so far, and those that were used."""
+
+    def __init__(self, path: Path, defines: dict[str, str]) -> None:
+        self.path = path
+        self.values = defines
+        self.used: set[str] = set()
+
+    def parse(self, path: Path) -> ET.Element:
+        try:
+            return ET.fromstring(path.read_bytes(), ET.XMLParser())
+        except (ET.ParseError, ValueError, LookupError) as error:
+            raise SceneError(f"{self.path}: cannot be loaded: XML of {path.name} is malformed: {error}") from error
+        except OSError as error:
+            raise SceneError(f"{self.path}: cannot be loaded: {path}: {error.strerror}") from error
+
+    def filled_in(self, text: str) -> str:
+        """`text` with its parameters replaced by their values."""
+
+        def value(found: re.Match[str]) -> str:
+            if found[1] is None:
+                return "$"
+            names = [found[1][:length] for length in range(len(found[1]), 0, -1)]
+            name = next((name for name in names if name in self.values), None)
+            if name is None:
+                raise SceneError(f"{self.path}: cannot be loaded: undefined parameter: ${found[1]}; give it with -D")
+            self.used.add(name)
+            return self.values[name] + found[1][len(name) :]
+
+        return PARAMETER.sub(value, text)
+
+
+def _expanded(reader: _Reader, element: ET.Element, depth: int) -> list[ET.Element]:
+    """What stands in the place of `element`: itself, the content of an included file, or nothing."""
+    element.attrib = {key: reader.filled_in(value) for key, value in element.attrib.items()}
+    if element.tag == "default":
+        reader.values.setdefault(element.get("name", ""), element.get("value", ""))
+        return []
+    if element.tag == "include":
+        return _included(reader, element, depth)
+    element[:] = [inside for child in list(element) for inside in _expanded(reader, child, depth)]
+    return [element]
+
+
+def _included(reader: _Reader, element: ET.Element, depth: int) -> list[ET.Element]:
+    name = element.get("filename", "")
+    if depth >= DEEPEST_INCLUDE:
+        raise SceneError(f"{reader.path}: cannot be loaded: <include> is nested more than {DEEPEST_INCLUDE} deep")
+    found = find_file(name, [reader.path.parent])
+    if found is None:
+        raise SceneError(f"{reader.path}: cannot be loaded: the included file {name!r} was not found")
+    root = reader.parse(found)
+    if root.tag != "scene":
+        if element.get("name") is not None:
+            root.set("name", element.get("name", ""))
+        return _expanded(reader, root, depth + 1)
+    return [inside for child in list(root) for inside in _expanded(reader, child, depth + 1)]
