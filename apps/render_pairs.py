@@ -1,29 +1,39 @@
 """n2n-render-pairs: render pairs of noisy frames, with albedo and normal, from a Mitsuba scene.
 
+    n2n-render-pairs scene.xml
+    n2n-render-pairs scene.xml
     n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
     n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
 
 The same command again completes a folder; with more --views, --target-spp or --reference-spp it adds to it.
+A scene of Mitsuba 0.5 or 0.6 is written for Mitsuba 3 first, as --print-scene shows.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import defines, progress_console, run
 from renderer_bridge.atomic import sole_writer
-from renderer_bridge.errors import UsageError
+from renderer_bridge.errors import N2NWarning, SceneError, UsageError
+from renderer_bridge.legacy import translate
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
-from renderer_bridge.mitsuba_scene import load_scene
+from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.seeds import SEED_BITS
+
+VIEWS = 8  # without -o: the scene's camera and a few around it
 
 
 @dataclass(frozen=True)
@@ -32,10 +42,10 @@ class RenderPairsConfig:
 
     scene: tyro.conf.Positional[Path]
     """Mitsuba scene, XML of version 0.5 to 3.x."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder for the pairs; running the same command again completes it."""
-    views: int = 1
-    """Number of views: the scene's camera first, then seeded cameras around it."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder for the pairs, by default <scene's folder>-pairs; running the same command again completes it."""
+    views: int | None = None
+    """Number of views: the scene's camera first, then seeded cameras around it; 8, or with -o 1, unless given."""
     path: Path | None = None
     """Camera path (JSON) to follow instead."""
     frames: int | None = None
@@ -64,6 +74,10 @@ class RenderPairsConfig:
     """auto, cuda, llvm or scalar."""
     define: Annotated[list[str], tyro.conf.arg(aliases=["-D"]), tyro.conf.UseAppendAction] = field(default_factory=list)
     """Value of a $name parameter of the scene, as name=value; may be given several times."""
+    missing: Literal["error", "skip"] = "error"
+    """When meshes or textures are missing: name them all and end, or go on without them."""
+    print_scene: bool = False
+    """Print the scene as Mitsuba 3 loads it, and render nothing."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,19 +88,69 @@ def main(argv: list[str] | None = None) -> int:
 
 def render(config: RenderPairsConfig) -> None:
     """Check the options, load the scene, and show the progress of `render_pairs`."""
-    request = _request(config)
+    if config.print_scene:
+        _print_scene(config)
+        return
+    request, folder = _request(config), config.output or _default_folder(config.scene)
     set_variant(config.variant)
-    scene = load_scene(config.scene, defines=defines(config.define), width=config.width, height=config.height)
+    scene = load_scene(
+        config.scene,
+        defines=defines(config.define),
+        width=config.width,
+        height=config.height,
+        skip_missing=config.missing == "skip",
+    )
+    if config.output is None:
+        _say_next(f"{config.scene}: pairs are rendered into {folder}{os.sep}", folder)
     records = []
-    with sole_writer(config.output), _progress_bar() as progress:
+    with sole_writer(folder), _progress_bar() as progress:
         task = progress.add_task("rendering", total=None, speed="")
         try:
-            for record in render_pairs(scene, request, config.output):
+            for record in _rendered(config, scene, request, folder):
                 records.append(record)
                 progress.update(task, completed=len(records), total=record.views, speed=_speed(records))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{len(records)} views are complete; run the same command again to go on") from None
-    _report(records, config.output)
+    _report(records, folder)
+    if config.output is None:
+        _say_next(f"{folder}{os.sep} is complete", folder)
+
+
+def _rendered(
+    config: RenderPairsConfig, scene: MitsubaScene, request: PairRequest, folder: Path
+) -> Iterator[ViewRecord]:
+    """The records of `render_pairs`; of the scene's camera alone where a number of views was not asked for, and no
+    place for others is found."""
+    records = render_pairs(scene, request, folder)
+    try:
+        first = next(records)
+    except SceneError as error:
+        if config.views is not None or request.views == 1:
+            raise
+        warnings.warn(f"only the scene's own camera is rendered: {error}", N2NWarning, stacklevel=1)
+        records = render_pairs(scene, replace(request, views=1), folder)
+        first = next(records)
+    yield first
+    yield from records
+
+
+def _default_folder(scene: Path) -> Path:
+    """`<scene's folder>-pairs` in the current folder."""
+    return Path(f"{scene.resolve().parent.name or scene.stem}-pairs")
+
+
+def _say_next(sentence: str, folder: Path) -> None:
+    """Say where the pairs are, and what to type next."""
+    stem = folder.name.removesuffix("-pairs")
+    pairs, run_folder, pictures = (shlex.quote(str(each)) for each in (folder, f"{stem}-run", f"{stem}-denoised"))
+    print(f"{sentence}; next: n2n-train {pairs} -o {run_folder}, or n2n-denoise {pairs} -o {pictures}", file=sys.stderr)
+
+
+def _print_scene(config: RenderPairsConfig) -> None:
+    translation = translate(config.scene, defines(config.define), skip_missing=config.missing == "skip")
+    for note in translation.notes:
+        warnings.warn(f"{config.scene}: {note}", N2NWarning, stacklevel=1)
+    print(translation.text, end="")
 
 
 def _request(config: RenderPairsConfig) -> PairRequest:
@@ -102,7 +166,7 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         raise UsageError("--frames: only together with --path; --views sets the number of views around the camera")
     return PairRequest(
         spp=SppRange.parse(config.spp),
-        views=config.views,
+        views=config.views or (VIEWS if config.output is None and config.path is None else 1),
         path=config.path,
         frames=config.frames,
         target_spp=config.target_spp,

@@ -12,7 +12,7 @@ import pytest
 from small_scenes import PATH, SKY, SPHERE, room, sensor, write
 
 from apps import render_pairs as command_module
-from apps.render_pairs import main
+from apps.render_pairs import VIEWS, main
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_pairs import render_pairs
 from renderer_bridge.pair_folder import list_pairs
@@ -70,6 +70,50 @@ def test_pairs_are_rendered_and_completed(render: Run, scene: Path, tmp_path: Pa
     assert code == 0 and "2 views, 1 rendered now" in lines[-1]
     code, lines = render(scene, "-o", tmp_path / "pairs", *options, "--position", "--depth")
     assert code == 0 and lines[-1].endswith("2 views, 0 rendered now, nothing to do")
+
+
+def test_a_scene_alone_is_enough(render: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = write(tmp_path / "little room" / "scene.xml", *room())
+    monkeypatch.chdir(tmp_path)
+    code, lines = render(scene, "--spp", "1")
+    assert code == 0 and len(list_pairs(tmp_path / "little room-pairs")) == VIEWS
+    told = "; next: n2n-train 'little room-pairs' -o 'little room-run', or n2n-denoise 'little room-pairs' "
+    assert lines[0].startswith(f"{scene}: pairs are rendered into little room-pairs/{told}")
+    assert lines[-1].startswith(f"little room-pairs/ is complete{told}-o 'little room-denoised'")
+
+
+def test_where_no_other_camera_finds_a_place_the_own_one_is_rendered(
+    render: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = write(tmp_path / "empty" / "scene.xml", PATH, sensor(), SKY)
+    monkeypatch.chdir(tmp_path)
+    code, lines = render(scene, "--spp", "1")
+    assert code == 0 and len(list_pairs(tmp_path / "empty-pairs")) == 1
+    assert any(line.startswith("warning: only the scene's own camera is rendered: ") for line in lines)
+
+
+def test_the_scene_is_printed_as_mitsuba_loads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mitsuba as mi
+
+    phong = SPHERE.format('<bsdf type="phong"><float name="exponent" value="40"/></bsdf>')
+    old = [sensor().replace("to_world", "toWorld"), phong, '<emitter type="sky"/>']
+    scene = write(tmp_path / "scene.xml", *old, version="0.6.0")
+    monkeypatch.chdir(tmp_path)
+    assert main([str(scene), "--print-scene"]) == 0
+    captured = capsys.readouterr()
+    assert isinstance(mi.load_string(captured.out), mi.Scene)  # refuses unknown properties
+    assert "warning: " in captured.err and "'phong'" in captured.err
+    assert list(tmp_path.iterdir()) == [scene]
+
+
+def test_missing_files_are_all_told_or_done_without(render: Run, tmp_path: Path) -> None:
+    meshes = [f'<shape type="ply"><string name="filename" value="{name}.ply"/></shape>' for name in "ab"]
+    scene = write(tmp_path / "scene.xml", PATH, sensor(), BALL, *meshes, SKY)
+    assert_refused(render(scene, "-o", tmp_path / "pairs"), 1, "2 files missing: a.ply, b.ply; --missing skip")
+    code, lines = render(scene, "-o", tmp_path / "pairs", "--missing", "skip", "--spp", "1")
+    assert code == 0 and any("2 files missing: a.ply, b.ply; left out" in line for line in lines)
 
 
 def test_a_path_a_sensor_and_a_parameter(render: Run, tmp_path: Path) -> None:
@@ -143,7 +187,7 @@ def test_wrong_usage(render: Run, scene: Path, tmp_path: Path, options: list[str
     assert not (tmp_path / "pairs").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["scene.xml"], ["scene.xml", "-o", "x", "--views", "two"]])
+@pytest.mark.parametrize("arguments", [[], ["scene.xml", "--missing", "never"], ["scene.xml", "-o", "x", "--views", "two"]])
 def test_missing_and_malformed_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

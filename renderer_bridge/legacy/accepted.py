@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from renderer_bridge.legacy.elements import OBJECTS, Scene, parents
+from renderer_bridge.legacy.elements import OBJECTS, Scene
 
 _ROUGH = "distribution alpha alpha_u alpha_v sample_visible"
 _MESH = "filename face_normals flip_normals"
 _TIME = "year month day hour minute second latitude longitude timezone sun_direction"
-_CAMERA = "fov fov_axis focal_length focus_distance near_clip far_clip principal_point_offset_x principal_point_offset_y"
+_CAMERA = (
+    "fov fov_axis focal_length focus_distance near_clip far_clip principal_point_offset_x principal_point_offset_y"
+)
 _FILM = (
     "width height crop_width crop_height crop_offset_x crop_offset_y sample_border component_format file_format"
     " pixel_format compensate"
@@ -40,7 +42,10 @@ ACCEPTED = {
     ("emitter", "point"): "position intensity sampling_weight to_world",
     ("emitter", "projector"): "irradiance scale sampling_weight to_world fov fov_axis focal_length",
     ("emitter", "spot"): "intensity cutoff_angle beam_width texture sampling_weight to_world",
-    ("emitter", "sunsky"): f"turbidity albedo sun_scale sky_scale sun_aperture complex_sun sampling_weight to_world {_TIME}",
+    (
+        "emitter",
+        "sunsky",
+    ): f"turbidity albedo sun_scale sky_scale sun_aperture complex_sun sampling_weight to_world {_TIME}",
     ("film", "hdrfilm"): _FILM,
     ("integrator", "path"): "max_depth rr_depth hide_emitters block_size samples_per_pass timeout",
     ("integrator", "volpath"): "max_depth rr_depth hide_emitters block_size samples_per_pass timeout",
@@ -92,28 +97,28 @@ WITHOUT_MEANING = {  # how to work, to store or to show, not what the picture is
     *("sampling_strategy", "strategy", "monochromatic", "channel", "max_smooth_angle", "srgb", "gaussian_blur"),
     *("use_path_guiding", "shadow_cache", "digits", "variable", "label", "metadata", "fluorescence"),
 }
-OWN_CHILDREN = {"bsdf", "emitter", "medium", "phase", "texture", "shape", "film", "sampler", "rfilter", "volume", "ref"}
 
 
 def only_accepted(scene: Scene) -> None:
     """Remove in place the properties that a plugin of Mitsuba 3 does not know; tell of those that had a meaning."""
-    above = parents(scene.root)
     for element in list(scene.root.iter()):
-        accepted = ACCEPTED.get((element.tag, element.get("type", "")))
-        if accepted is None or element.tag not in OBJECTS or (element is not scene.root and element not in above):
+        kind = element.get("type", "")
+        accepted = ACCEPTED.get((element.tag, kind))
+        if accepted is None:
             continue
-        for child in list(element):
-            name = child.get("name", "")
-            if name in accepted.split() or (child.tag in OWN_CHILDREN and child.tag != "texture" and child.tag != "ref"):
-                continue
-            if child.tag in ("ref", "texture") and _is_a_part(scene, child):
-                continue
+        for child in [each for each in element if not _is_accepted(scene, each, accepted.split())]:
             element.remove(child)
+            name = child.get("name", "")
             if name not in WITHOUT_MEANING:
-                scene.tell(f"{name!r} is unknown to {element.tag} {element.get('type')!r} and was left out", element)
+                scene.tell(f"{name!r} is unknown to {element.tag} {kind!r} and was left out", element)
 
 
-def _is_a_part(scene: Scene, child: ET.Element) -> bool:
-    """Whether a reference or texture is nested as such (a bump map's texture, a shape's material), not a property."""
+def _is_accepted(scene: Scene, child: ET.Element, accepted: list[str]) -> bool:
+    """Whether a child is a property of a known name, or an object nested as such: a material, a bump map's texture."""
+    name = child.get("name")
+    if name in accepted:
+        return True
     target = scene.by_id(child.get("id")) if child.tag == "ref" else child
-    return target is None or target.tag != "texture" or child.get("name") is None
+    if target is None or target.tag not in OBJECTS:
+        return target is None
+    return target.tag != "texture" or name is None

@@ -9,7 +9,7 @@ from renderer_bridge.errors import SceneError
 from renderer_bridge.legacy.elements import Scene, parents, value
 from renderer_bridge.legacy.files import find_file
 
-NAMED_AT_MOST = 40  # missing files
+NAMED_AT_MOST = 5  # files that are done without; those that are an error are all named
 
 
 def find_assets(scene: Scene, path: Path, skip_missing: bool) -> None:
@@ -31,17 +31,16 @@ def find_assets(scene: Scene, path: Path, skip_missing: bool) -> None:
         else:
             element.set(attribute, str(found.resolve()))
     if missing and not skip_missing:
-        raise SceneError(f"{path}: cannot be loaded: {_told(missing)}; --missing skip goes on without them")
+        raise SceneError(f"{path}: cannot be loaded: {_told(list(missing), len(missing))}; --missing skip goes on without them")
     for element in (element for elements in missing.values() for element in elements):
         _do_without(above, element)
     if missing:
-        scene.tell(f"{_told(missing)}; left out")
+        scene.tell(f"{_told(list(missing), NAMED_AT_MOST)}; left out")
 
 
-def _told(missing: dict[str, list[ET.Element]]) -> str:
-    names = list(missing)
-    more = len(names) - NAMED_AT_MOST
-    listed = ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+def _told(names: list[str], at_most: int) -> str:
+    more = len(names) - at_most
+    listed = ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")
     return f"{len(names)} file{'s' if len(names) > 1 else ''} missing: {listed}"
 
 
@@ -74,4 +73,3 @@ def _do_without(above: dict[ET.Element, ET.Element], element: ET.Element) -> Non
         owner.remove(element)
     elif holder is not None and owner in list(holder):
         holder.remove(owner)
-

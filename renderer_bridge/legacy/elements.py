@@ -25,7 +25,8 @@ class Scene:
 
     def tell(self, sentence: str, element: ET.Element | None = None) -> None:
         """Note `sentence`; of the elements that it is true of the first is named and the number told."""
-        self.told.setdefault(sentence, []).append("" if element is None else element.get("id") or element.get("name", ""))
+        name = "" if element is None else element.get("id") or element.get("name") or ""
+        self.told.setdefault(sentence, []).append(name)
 
     def notes(self) -> list[str]:
         """Everything told, one sentence each."""

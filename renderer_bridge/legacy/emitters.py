@@ -49,7 +49,11 @@ def _daylight(scene: Scene, element: ET.Element, kind: str) -> None:
 
 def one_sky(scene: Scene) -> None:
     """Mitsuba 3 has one environment: a sun and a sky become one, of others the first stays."""
-    skies = [child for child in scene.root if child.tag == "emitter" and child.get("type") in ("sunsky", "envmap", "constant")]
+    skies = [
+        child
+        for child in scene.root
+        if child.tag == "emitter" and child.get("type") in ("sunsky", "envmap", "constant")
+    ]
     if len(skies) < 2:
         return
     first, *others = skies

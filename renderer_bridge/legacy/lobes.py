@@ -9,6 +9,8 @@ import numpy as np
 
 from renderer_bridge.legacy.elements import numbers
 
+AIR, BK7 = 1.000277, 1.5046  # indices of refraction: the outside and inside that Mitsuba assumes
+LEAST_ALPHA = 1e-3  # a mirror to the eye; microfacets grow inexact below
 INDICES = {  # of refraction, at 589 nm: as Mitsuba's documentation lists them
     "vacuum": 1.0,
     "helium": 1.000036,
@@ -51,7 +53,7 @@ def alpha_of_exponent(exponent: float) -> float:
     Near it cos^n(r) is exp(-n r^2 / 2); a half-vector at angle h turns the reflection by r = 2 h, and Beckmann's
     distribution is exp(-tan^2 h / alpha^2): so alpha^-2 = 2 n; one more keeps n = 0 at alpha = 1.
     """
-    return (2 * max(exponent, 0.0) + 1) ** -0.5
+    return 1 / math.sqrt(2 * max(exponent, 0.0) + 1)
 
 
 def fresnel(cosine: float, eta: float) -> float:
@@ -62,7 +64,7 @@ def fresnel(cosine: float, eta: float) -> float:
     inside = math.sqrt(1 - sine2)
     parallel = (cosine * eta - inside) / (cosine * eta + inside)
     across = (cosine - eta * inside) / (cosine + eta * inside)
-    return (parallel**2 + across**2) / 2
+    return (parallel * parallel + across * across) / 2
 
 
 def fresnel_diffuse(eta: float) -> float:

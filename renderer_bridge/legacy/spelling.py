@@ -31,7 +31,18 @@ INTEGERS = {
     *("max_depth", "rr_depth", "emitter_samples", "bsdf_samples", "shading_samples", "year", "month", "day"),
 }
 FLOATS = {
-    *("alpha", "alpha_u", "alpha_v", "scale", "sampling_weight", "turbidity", "sun_scale", "sky_scale", "g", "exponent"),
+    *(
+        "alpha",
+        "alpha_u",
+        "alpha_v",
+        "scale",
+        "sampling_weight",
+        "turbidity",
+        "sun_scale",
+        "sky_scale",
+        "g",
+        "exponent",
+    ),
     *("fov", "near_clip", "far_clip", "aperture_radius", "focus_distance", "cutoff_angle", "beam_width", "radius"),
     *("thickness", "hour", "minute", "second", "latitude", "longitude", "timezone", "sun_radius_scale", "stretch"),
 }
@@ -122,4 +133,3 @@ def _first_keyframes(scene: Scene) -> None:
                 first.attrib = {"name": child.get("name", "to_world")}
                 parent[place] = first
                 scene.tell("<animation> was replaced by its first keyframe, for a pair shows one moment", parent)
-

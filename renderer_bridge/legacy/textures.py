@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from renderer_bridge.legacy.elements import Scene, become, color, means, number, of, plugin, prop, take, value, word
-from renderer_bridge.legacy.elements import parents
+from renderer_bridge.legacy.elements import (
+    Scene,
+    become,
+    color,
+    means,
+    number,
+    of,
+    parents,
+    plugin,
+    prop,
+    take,
+    value,
+    word,
+)
 
-WRAP_MODES = {"repeat": "repeat", "mirror": "mirror", "clamp": "clamp", "zero": "clamp", "one": "clamp", "black": "clamp"}
-VOLUMES = {"constvolume": "constvolume", "volcache": "", "hgridvolume": ""}
+WRAP_MODES = {
+    "repeat": "repeat",
+    "mirror": "mirror",
+    "clamp": "clamp",
+    "zero": "clamp",
+    "one": "clamp",
+    "black": "clamp",
+}
 
 
 def translate_texture(scene: Scene, element: ET.Element) -> None:
@@ -57,8 +75,10 @@ def _bitmap(element: ET.Element) -> None:
         element.append(value("boolean", "raw", True))
 
 
-def _mean_color(scene: Scene, element: ET.Element, most: str, gray: float, rest: str, other: float, share: float) -> None:
-    """A pattern finer than a pixel, or of edges that Mitsuba 3 does not know: its mean, as a checkerboard of one color."""
+def _mean_color(
+    scene: Scene, element: ET.Element, most: str, gray: float, rest: str, other: float, share: float
+) -> None:
+    """The mean of a pattern that Mitsuba 3 does not have, as a checkerboard of one color."""
     kind = element.get("type", "")
     first, second = color(prop(element, most), gray), color(prop(element, rest), other)
     mean = [(1 - share) * a + share * b for a, b in zip(first or (gray,) * 3, second or (other,) * 3, strict=True)]
