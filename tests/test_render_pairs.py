@@ -111,7 +111,9 @@ def test_the_scene_is_printed_as_mitsuba_loads_it(
 def test_missing_files_are_all_told_or_done_without(render: Run, tmp_path: Path) -> None:
     meshes = [f'<shape type="ply"><string name="filename" value="{name}.ply"/></shape>' for name in "ab"]
     scene = write(tmp_path / "scene.xml", PATH, sensor(), BALL, *meshes, SKY)
-    assert_refused(render(scene, "-o", tmp_path / "pairs"), 1, "2 files missing: a.ply, b.ply; --missing skip")
+    assert_refused(
+        render(scene, "-o", tmp_path / "pairs"), 1, "2 files missing: a.ply, b.ply; n2n-render-pairs --missing skip"
+    )
     code, lines = render(scene, "-o", tmp_path / "pairs", "--missing", "skip", "--spp", "1")
     assert code == 0 and any("2 files missing: a.ply, b.ply; left out" in line for line in lines)
 
@@ -187,7 +189,7 @@ def test_wrong_usage(render: Run, scene: Path, tmp_path: Path, options: list[str
     assert not (tmp_path / "pairs").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["scene.xml", "--missing", "never"], ["scene.xml", "-o", "x", "--views", "two"]])
+@pytest.mark.parametrize("arguments", [[], ["scene.xml", "--missing", "never"], ["scene.xml", "--views", "two"]])
 def test_missing_and_malformed_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

@@ -31,7 +31,8 @@ def find_assets(scene: Scene, path: Path, skip_missing: bool) -> None:
         else:
             element.set(attribute, str(found.resolve()))
     if missing and not skip_missing:
-        raise SceneError(f"{path}: cannot be loaded: {_told(list(missing), len(missing))}; --missing skip goes on without them")
+        told = _told(list(missing), len(missing))
+        raise SceneError(f"{path}: cannot be loaded: {told}; n2n-render-pairs --missing skip goes on without them")
     for element in (element for elements in missing.values() for element in elements):
         _do_without(above, element)
     if missing:
