@@ -11,7 +11,7 @@ import tyro
 
 from apps.command import run
 from renderer_bridge.errors import UsageError
-from renderer_bridge.procedural import write_scene
+from renderer_bridge.procedural import Assets, write_scene
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class MakeScenesConfig:
     """Number of scenes."""
     first_seed: int = 0
     """Seed of the first; the others follow."""
+    assets: Path | None = None
+    """Folder with textures/, meshes/ or skies/ of others, to be mixed in; without it all is made by code."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,8 +38,9 @@ def make_scenes(config: MakeScenesConfig) -> None:
     """Write the scenes and print the path of each."""
     if config.count < 1 or config.first_seed < 0:
         raise UsageError("--count must be at least 1 and --first-seed at least 0")
+    assets = Assets.within(config.assets)
     for seed in range(config.first_seed, config.first_seed + config.count):
-        print(write_scene(config.output / f"{seed:04d}", seed))
+        print(write_scene(config.output / f"{seed:04d}", seed, assets))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from renderer_bridge.procedural.sight import is_worth_seeing
 from renderer_bridge.procedural.stages import build_box, build_hall, build_studio
 from renderer_bridge.seeds import derive_seed
 
-__all__ = ["Assets", "build", "write_scene"]
+__all__ = ["Assets", "build", "scene_xml", "write_scene"]
 
 SCENE_STREAM = 32  # derive_seed
 KINDS = {"room": 4.5, "studio": 2.0, "outdoors": 1.5, "hall": 1.0, "box": 1.0}
@@ -70,15 +70,14 @@ def _build(random: Random, assets: Assets) -> Scenery:
     fog = kind == "hall" and chance(random, FOG_SHARE)
     power, palette = _power(random), choose_palette(random)
     scenery = Scenery(random, assets, palette, power, integrator="volpath" if fog else "path")
+    scenery.add(plugin("integrator", scenery.integrator, whole("max_depth", int(random.integers(6, 17)))))
     BUILDERS[kind](scenery)
     return scenery
 
 
 def scene_xml(scenery: Scenery) -> str:
     """As Mitsuba 3 XML."""
-    depth = int(scenery.random.integers(6, 17))
-    integrator = plugin("integrator", scenery.integrator, whole("max_depth", depth))
-    return "\n".join(['<scene version="3.0.0">', integrator, *scenery.parts, "</scene>", ""])
+    return "\n".join(['<scene version="3.0.0">', *scenery.parts, "</scene>", ""])
 
 
 def _power(random: Random) -> float:

@@ -30,7 +30,7 @@ def add_camera(
     if chance(random, lens):
         distance = float(np.linalg.norm(np.asarray(target) - np.asarray(origin)))
         content.append(number("focus_distance", distance * random.uniform(0.8, 1.2)))
-        content.append(number("aperture_radius", distance * log_uniform(random, 0.004, 0.04)))
+        content.append(number("aperture_radius", distance * log_uniform(random, 0.002, 0.015)))
         scenery.add(plugin("sensor", "thinlens", *content))
     else:
         scenery.add(plugin("sensor", "perspective", *content))

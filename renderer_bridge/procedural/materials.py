@@ -45,14 +45,14 @@ def choose_palette(random: Random) -> dict[str, float]:
 def anything(scenery: Scenery) -> str:
     """A material for a thing that may be of any."""
     kind = pick(scenery.random, scenery.palette)
-    return _used_again(scenery, "anything", 6, lambda: _MAKERS[kind](scenery, pictures.THINGS))
+    return _used_again(scenery, "anything", 4, lambda: _MAKERS[kind](scenery, pictures.THINGS))
 
 
 def opaque(scenery: Scenery, kinds: dict[str, float] = pictures.THINGS) -> str:
     """A material one cannot see through."""
     table = {kind: weight for kind, weight in scenery.palette.items() if kind not in ("glass", "frosted")}
     kind = pick(scenery.random, table)
-    return _used_again(scenery, "opaque" + "+".join(kinds), 3, lambda: _MAKERS[kind](scenery, kinds))
+    return _used_again(scenery, "opaque" + "+".join(kinds), 2, lambda: _MAKERS[kind](scenery, kinds))
 
 
 def _used_again(scenery: Scenery, use: str, most: int, make: Callable[[], str]) -> str:
@@ -66,13 +66,19 @@ def _used_again(scenery: Scenery, use: str, most: int, make: Callable[[], str]) 
 
 def surface(scenery: Scenery, kinds: dict[str, float], gloss: float = 0.0) -> str:
     """Walls, floors, table tops: matte or, with probability `gloss`, polished or varnished."""
-    random = scenery.random
-    if chance(random, gloss):
-        table = {k: w for k, w in scenery.palette.items() if k in ("roughplastic", "principled", "coated", "plastic")}
-        if not table:
-            table = {"roughplastic": 1.0}
-        return scenery.material(_MAKERS[pick(random, table)](scenery, kinds))
-    return scenery.material((bumpy if "bumpy" in scenery.palette and chance(random, 0.5) else matte)(scenery, kinds))
+    polished = chance(scenery.random, gloss)
+    use = ("polished" if polished else "surface") + "+".join(kinds)
+    return _used_again(scenery, use, 2, lambda: (_polished if polished else _plain)(scenery, kinds))
+
+
+def _polished(scenery: Scenery, kinds: dict[str, float]) -> str:
+    shiny = ("roughplastic", "principled", "coated", "plastic")
+    table = {kind: weight for kind, weight in scenery.palette.items() if kind in shiny} or {"roughplastic": 1.0}
+    return _MAKERS[pick(scenery.random, table)](scenery, kinds)
+
+
+def _plain(scenery: Scenery, kinds: dict[str, float]) -> str:
+    return (bumpy if "bumpy" in scenery.palette and chance(scenery.random, 0.5) else matte)(scenery, kinds)
 
 
 def reflectance(scenery: Scenery, name: str, kinds: dict[str, float], textured: float = 0.6) -> str:
@@ -84,7 +90,9 @@ def reflectance(scenery: Scenery, name: str, kinds: dict[str, float], textured: 
     made = scenery.textures.setdefault(use, [])
     if len(made) < MOST_TEXTURES and (not made or chance(random, 0.6)):
         made.append(_new_texture(scenery, kinds))
-    file = made[int(random.integers(len(made)))]
+        file = made[-1]
+    else:
+        file = made[int(random.integers(len(made)))]
     return texture(name, file, log_uniform(random, 0.7, 6.0))
 
 

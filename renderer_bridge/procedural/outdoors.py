@@ -18,7 +18,7 @@ from renderer_bridge.procedural.things import any_thing, pebble
 def build_outdoors(scenery: Scenery) -> None:
     """Ground, plants, stones, walls or water under a sky; lamps where it is night."""
     random = scenery.random
-    size = 30.0
+    size = 60.0
     relief = cloudy_noise(random, (49, 49), 12) * random.choice([0.0, 0.3, 1.2])
     ground = height_field(relief - relief[24, 24], (size, size))
     angle, away = random.uniform(0, 2 * np.pi), random.uniform(3, 8)
@@ -31,7 +31,7 @@ def build_outdoors(scenery: Scenery) -> None:
         ]
     )
     add_camera(scenery, eye, (0, random.uniform(0.3, 1.5), 0), (30, 80), lens=0.15)
-    scenery.mesh(Mesh(ground.vertices, ground.uvs * 5, ground.faces), surface(scenery, pictures.GROUND, 0.15))
+    scenery.mesh(Mesh(ground.vertices, ground.uvs * 10, ground.faces), surface(scenery, pictures.GROUND, 0.15))
     kind = add_sky(scenery, without=("studio",), strength=log_uniform(random, 0.5, 1.5))
     features = {"trees": 2.0, "grass": 2.0, "stones": 1.5, "houses": 1.5, "water": 1.0, "things": 2.0, "fence": 1.0}
     names = random.choice(
