@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from denoiser import devices
-from denoiser.transforms import to_nchw
-from renderer_bridge.frame import Pixels
+from denoiser.transforms import as_nchw
+from renderer_bridge.frame import Image
 
 BLOCK = 16
 """Side of the squares whose means count as independent for the standard error: a denoiser's errors are alike nearby."""
@@ -36,9 +36,9 @@ class PairScore:
     standard_error: float
 
 
-def pair_mse(denoised_a: Pixels, denoised_b: Pixels, a: Pixels, b: Pixels) -> PairScore:
-    """Unbiased mean squared error of f(A) and f(B), told from the noisy halves; all (H, W, 3) linear radiance, on one
-    device.
+def pair_mse(denoised_a: Tensor | Image, denoised_b: Tensor | Image, a: Tensor | Image, b: Tensor | Image) -> PairScore:
+    """Unbiased mean squared error of f(A) and f(B), told from the noisy halves; all linear radiance, tensors
+    (1, 3, H, W) on one device or images (H, W, 3).
 
     With A and B themselves in the place of f(A) and f(B) it is theirs. To rank two denoisers of one pair compare their
     values; what they have in common is exact.
@@ -52,9 +52,9 @@ def mean_score(scores: list[PairScore]) -> PairScore:
     return PairScore(mse, float(np.sqrt(np.sum([score.standard_error**2 for score in scores]))) / len(scores))
 
 
-def _square(x: Pixels, y: Pixels) -> Tensor:
+def _square(x: Tensor | Image, y: Tensor | Image) -> Tensor:
     """Squared difference, mean over channels, (1, 1, H, W)."""
-    squares = (to_nchw(x).double() - to_nchw(y)).square_()
+    squares = (as_nchw(x).double() - as_nchw(y)).square_()
     return squares.mean(dim=1, keepdim=True)
 
 

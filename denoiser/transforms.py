@@ -57,21 +57,21 @@ NEARLY_BLACK, BRIGHT_QUANTILE = 1e-3, 0.9
 """A block under this share of that quantile of all blocks is background: it must not turn up the rest."""
 
 
-def key(color: Pixels) -> Tensor:
-    """Geometric mean of the mean radiance of 8x8 blocks of a picture (H, W, 3); blocks that are nearly black, next to
-    its bright ones, are left out.
+def key(color: Tensor | Image) -> Tensor:
+    """Geometric mean of the mean radiance of 8x8 blocks of a picture, a tensor (1, 3, H, W) or an image (H, W, 3);
+    blocks that are nearly black, next to its bright ones, are left out.
 
     A scalar on the picture's device; 0 for a picture that is black throughout.
     """
-    brightness = to_nchw(color).mean(dim=1, keepdim=True, dtype=torch.float64)  # (1, 1, H, W)
+    brightness = as_nchw(color).mean(dim=1, keepdim=True, dtype=torch.float64)  # (1, 1, H, W)
     blocks = F.avg_pool2d(brightness, KEY_BLOCK, ceil_mode=True, count_include_pad=False).flatten()
     lit = (blocks > 0) & (blocks > NEARLY_BLACK * blocks.quantile(BRIGHT_QUANTILE))
     logarithms = torch.where(lit, blocks, 1).log().sum()
     return torch.where(lit.any(), (logarithms / lit.sum().clamp(min=1)).exp(), 0)
 
 
-def exposure(color: Pixels) -> Tensor:
-    """Factor, on linear radiance, that brings the key of a picture (H, W, 3) into `KEYS`; 1 where it lies there.
+def exposure(color: Tensor | Image) -> Tensor:
+    """Factor, on linear radiance, that brings the key of a picture into `KEYS`; 1 where it lies there.
 
     A float32 scalar on the picture's device.
     """
@@ -95,6 +95,11 @@ def to_nchw(image: Pixels, device: torch.device | str | None = None) -> Tensor:
         raise ValueError(f"an image has shape (H, W, C), a batch (N, H, W, C), not {tuple(tensor.shape)}")
     batch = tensor if tensor.ndim == 4 else tensor.unsqueeze(0)
     return batch.to(device=device, dtype=torch.float32, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def as_nchw(picture: Tensor | Image) -> Tensor:
+    """A picture of these rooms, a tensor (N, C, H, W), as it is; an image (H, W, C) as `to_nchw` gives it."""
+    return picture if isinstance(picture, Tensor) else to_nchw(picture)
 
 
 def _imported(image: Pixels) -> Tensor:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from renderer_bridge.frame import Camera, Frame, Pair, Pixels
+from denoiser.devices import TensorFrame, TensorPair
+from renderer_bridge.frame import Camera
 
 SETTLE_ERRORS = 2.0
 """Estimated standard errors by which the last picture in motion may pull at the resting one."""
@@ -16,18 +17,15 @@ SETTLE_ERRORS = 2.0
 
 @dataclass(frozen=True)
 class Accumulated:
-    """All renders of one view so far: their mean as `pair`, whose `spp` is the sum, and how many they are.
+    """All renders of one view so far: their mean as `pair`, whose `spp` is the sum, and how many they are."""
 
-    Arrays are torch tensors (H, W, C), as `denoiser.devices.pair_on` gives them.
-    """
-
-    pair: Pair
+    pair: TensorPair
     renders: int = 1
 
-    def extended(self, fresh: Pair) -> Accumulated:
+    def extended(self, fresh: TensorPair) -> Accumulated:
         """With one more pair of the same view, weighted by its samples per pixel."""
         a, b = (_mean(*halves) for halves in ((self.pair.a, fresh.a), (self.pair.b, fresh.b)))
-        return Accumulated(Pair(a, b, self.pair.reference), self.renders + 1)
+        return Accumulated(TensorPair(a, b, self.pair.reference), self.renders + 1)
 
     def shows(self, camera: Camera) -> bool:
         """Whether `camera` is the one of these renders: a camera at rest."""
@@ -40,15 +38,13 @@ def same_camera(a: Camera, b: Camera) -> bool:
     return a.resolution == b.resolution and a.fov_deg == b.fov_deg and bool(np.array_equal(a.to_world, b.to_world))
 
 
-def _mean(old: Frame, new: Frame) -> Frame:
+def _mean(old: TensorFrame, new: TensorFrame) -> TensorFrame:
     weight = (new.spp or 1) / ((old.spp or 1) + (new.spp or 1))
-    earlier: dict[str, Pixels] = dict(old.layers())
-    later: dict[str, Pixels] = dict(new.layers())
-    layers = {name: _moved(layer, later[name], weight) for name, layer in earlier.items() if name in later}
+    later = new.layers()
+    layers = {name: _moved(layer, later[name], weight) for name, layer in old.layers().items() if name in later}
     if "normal" in layers:
-        layers["normal"] /= torch.linalg.vector_norm(layers["normal"], dim=2, keepdim=True).clamp_(min=1e-6)
-    pixels: dict[str, Pixels] = dict(layers)
-    return Frame(**pixels, camera=old.camera, spp=(old.spp or 1) + (new.spp or 1), seed=old.seed)
+        layers["normal"] /= torch.linalg.vector_norm(layers["normal"], dim=1, keepdim=True).clamp_(min=1e-6)
+    return TensorFrame(**layers, camera=old.camera, spp=(old.spp or 1) + (new.spp or 1), seed=old.seed)
 
 
 def _moved(old: Tensor, new: Tensor, weight: float) -> Tensor:
@@ -57,12 +53,12 @@ def _moved(old: Tensor, new: Tensor, weight: float) -> Tensor:
 
 
 def settle(color: Tensor, error: Tensor, past: Tensor, age: Tensor, renders: int) -> Tensor:
-    """The picture of a resting camera (H, W, 3) with what motion left in history, whose share falls as 1 / renders.
+    """The picture of a resting camera (1, 3, H, W) with what motion left in history, whose share falls as 1 / renders.
 
-    `past` is the last picture in motion and `age` (H, W) how many frames it holds: without it the picture would turn
-    noisier for a moment whenever the camera stops. It counts as far as it lies within `SETTLE_ERRORS` of the estimated
-    standard `error` (H, W, 3) of the picture, which falls too.
+    `past` is the last picture in motion and `age` (1, 1, H, W) how many frames it holds: without it the picture would
+    turn noisier for a moment whenever the camera stops. It counts as far as it lies within `SETTLE_ERRORS` of the
+    estimated standard `error` (1, 3, H, W) of the picture, which falls too.
     """
-    weight = (age / (age + renders))[..., None]
+    weight = age / (age + renders)
     change = torch.clamp(past - color, -SETTLE_ERRORS * error, SETTLE_ERRORS * error)
     return color + change * weight

@@ -14,18 +14,16 @@ import torch
 from torch import Tensor
 
 from denoiser import devices
-from denoiser.devices import pair_on
+from denoiser.devices import TensorPair, pair_on
 from denoiser.filters import gaussian
 from denoiser.inference.denoise import denoise_halves, standard_error
 from denoiser.inference.residual import return_residual
 from denoiser.score import pair_mse
-from denoiser.transforms import to_hwc, to_nchw
 from online.accumulate import Accumulated, settle
 from online.records import FlythroughRecord, FrameRequest, Outdated, Pictures, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
 from online.watch import better_elsewhere, relative_errors, runaway
-from renderer_bridge.frame import Pair
 from renderer_bridge.seeds import pair_seeds
 
 DISTRUST_BLUR = 8.0
@@ -145,7 +143,7 @@ def _combine(
     return alone, history, 0.0
 
 
-def _tamed(pair: Pair, denoised: tuple[Tensor, Tensor], trusted: bool) -> tuple[Tensor, Tensor]:
+def _tamed(pair: TensorPair, denoised: tuple[Tensor, Tensor], trusted: bool) -> tuple[Tensor, Tensor]:
     """The denoised halves, with the blurred noisy ones in their place where the network ran away.
 
     That is everywhere while it is not trusted, unless it is worse than its input because of a few places alone.
@@ -157,13 +155,10 @@ def _tamed(pair: Pair, denoised: tuple[Tensor, Tensor], trusted: bool) -> tuple[
         return _smoothed(pair)
     if not somewhere:
         return denoised
-    a, b = (
-        torch.where(away[..., None], smooth, picture) for smooth, picture in zip(_smoothed(pair), denoised, strict=True)
-    )
+    a, b = (torch.where(away, smooth, picture) for smooth, picture in zip(_smoothed(pair), denoised, strict=True))
     return a, b
 
 
-def _smoothed(pair: Pair) -> tuple[Tensor, Tensor]:
+def _smoothed(pair: TensorPair) -> tuple[Tensor, Tensor]:
     """Both noisy halves blurred: what is shown, with the residual returned, where the network is not trusted."""
-    a, b = (to_hwc(gaussian(to_nchw(half.color), DISTRUST_BLUR)) for half in (pair.a, pair.b))
-    return a, b
+    return gaussian(pair.a.color, DISTRUST_BLUR), gaussian(pair.b.color, DISTRUST_BLUR)

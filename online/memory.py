@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from denoiser.transforms import PAPER_LAYERS, exposure, to_nchw
+from denoiser.devices import TensorPair
+from denoiser.transforms import PAPER_LAYERS, exposure
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Pair
 from renderer_bridge.seeds import derive_seed
 
 NEWEST = 8
@@ -54,7 +54,7 @@ class PairMemory:
     views: list[Remembered] = field(default_factory=list)
     added: int = 0
 
-    def add(self, pair: Pair, replace_last: bool = False) -> None:
+    def add(self, pair: TensorPair, replace_last: bool = False) -> None:
         """Remember a pair; `replace_last` when it is the last view again, with more samples."""
         view = _remembered(pair)
         if replace_last and self.views:
@@ -85,7 +85,7 @@ class PairMemory:
         return self.views[int(random.integers(first, len(self.views)))]
 
 
-def _remembered(pair: Pair) -> Remembered:
+def _remembered(pair: TensorPair) -> Remembered:
     """A pair as it is remembered. Raises `DatasetError` when a half has no albedo or no normal."""
     layers = {}
     for name, dtype in TYPES.items():
@@ -93,8 +93,8 @@ def _remembered(pair: Pair) -> Remembered:
         if any(half is None for half in halves):
             raise DatasetError(f"a half has no {name} layer; training needs {', '.join(TYPES)}")
         different = halves[:1] if halves[0] is halves[1] else halves
-        layers[name] = torch.cat([to_nchw(half).to(dtype) for half in different])
-    reference = None if pair.reference is None else to_nchw(pair.reference).clone()
+        layers[name] = torch.cat([half.to(dtype) for half in different])
+    reference = None if pair.reference is None else pair.reference.clone()
     return Remembered(layers, exposure(pair.a.color), reference)
 
 

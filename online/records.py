@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from denoiser.devices import pair_to_host, to_host
+from torch import Tensor
+
+from denoiser.devices import TensorPair, pair_to_host
 from denoiser.score import PairScore
+from denoiser.transforms import to_image
 from online.reprojection import History
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera, Denoised, Image, Pair, Pixels
+from renderer_bridge.frame import Camera, Denoised, Image, Pair
 
 Outdated = Callable[[], bool]
 """Whether a frame in progress is of no use any more."""
@@ -54,25 +57,25 @@ class FrameRequest:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one frame, (H, W, C), as arrays of the device that made them.
+    """The pictures of one frame, tensors (1, 3, H, W) on the device that made them.
 
     `pair` is what was denoised, `color` the picture, `error` its estimated standard error, `scored` f(A) and f(B) as
     they were before training on this frame, and `alone` is `color` before it took part of the last result.
     """
 
-    pair: Pair
-    color: Pixels
-    error: Pixels
-    scored: tuple[Pixels, Pixels]
-    alone: Pixels
+    pair: TensorPair
+    color: Tensor
+    error: Tensor
+    scored: tuple[Tensor, Tensor]
+    alone: Tensor
 
 
 @dataclass(frozen=True)
 class FlythroughRecord:
     """One frame done.
 
-    `pictures` lie on the device that made them. `pair`, `denoised`, `scored` and `alone` give them as numpy arrays, and
-    copy them from a GPU when first asked. `score` is the squared error of f(A) and f(B) before training on this frame,
+    `pictures` lie on the device that made them. `pair`, `denoised`, `scored` and `alone` give them as numpy arrays
+    (H, W, C), made when first asked. `score` is the squared error of f(A) and f(B) before training on this frame,
     told without bias from the pair, `noisy_score` that of A and B themselves, both in linear radiance; `relative` are
     both over squared brightness, in which a lamp counts no more than a wall (`online.watch`). `losses` are those of
     this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in `pair`. `reprojected`
@@ -103,18 +106,18 @@ class FlythroughRecord:
     @cached_property
     def denoised(self) -> Denoised:
         """The picture and its estimated standard error."""
-        return Denoised(to_host(self.pictures.color), to_host(self.pictures.error))
+        return Denoised(to_image(self.pictures.color), to_image(self.pictures.error))
 
     @cached_property
     def scored(self) -> tuple[Image, Image]:
         """f(A) and f(B), as they were before training on this frame."""
         a, b = self.pictures.scored
-        return to_host(a), to_host(b)
+        return to_image(a), to_image(b)
 
     @cached_property
     def alone(self) -> Image:
         """The picture before it took part of the last result."""
-        return to_host(self.pictures.alone)
+        return to_image(self.pictures.alone)
 
     def fetch(self) -> None:
         """Copy to the host, now, what a window shows: for the thread that owns the device, so that no other waits."""

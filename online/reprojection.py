@@ -21,11 +21,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from denoiser import devices
-from denoiser.devices import frame_on
+from denoiser.devices import TensorFrame, frame_on
 from denoiser.filters import box_mean
-from denoiser.transforms import to_hwc, to_nchw, tone_map
+from denoiser.transforms import to_nchw, tone_map
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Frame, Pixels
+from renderer_bridge.frame import Frame, Image
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ REQUIRED = ("camera", "position", "normal", "depth")
 
 @dataclass(frozen=True)
 class Reprojected:
-    """The last result as seen from the new camera: linear radiance (H, W, 3), 0 where `used` (H, W) is False."""
+    """The last result as seen from the new camera: linear radiance (1, 3, H, W), 0 where not `used` (1, 1, H, W)."""
 
     color: Tensor
     used: Tensor
@@ -81,35 +81,34 @@ class Reprojected:
 
 @dataclass(frozen=True)
 class History:
-    """What is kept of the last frame: its result `color`, linear radiance (H, W, 3), and where everything was.
+    """What is kept of the last frame: its result `color`, linear radiance (1, 3, H, W), and where everything was.
 
-    `age` (H, W) float32 counts the frames that each pixel holds. `frame` gives camera, position, normal and depth. All
-    lie on the device of the frame they are blended into.
+    `age` (1, 1, H, W) float32 counts the frames that each pixel holds. `frame` gives camera, position, normal and
+    depth. All lie on the device of the frame they are blended into.
     """
 
-    color: Pixels
-    age: Pixels
-    frame: Frame
+    color: Tensor
+    age: Tensor
+    frame: TensorFrame
 
     def on(self, device: torch.device) -> History:
-        """The same as torch tensors on `device`."""
-        color, age = (to_hwc(to_nchw(each, device)) for each in (self.color, self.age[..., None]))
-        return History(color, age[..., 0], frame_on(self.frame, device))
+        """The same on `device`."""
+        return History(self.color.to(device), self.age.to(device), self.frame.on(device))
 
 
 def blend(
-    current: Pixels,
-    frame: Frame,
+    current: Tensor,
+    frame: TensorFrame,
     history: History | None,
-    error: Pixels | None = None,
+    error: Tensor | None = None,
     config: ReprojectionConfig = DEFAULTS,
 ) -> tuple[Tensor, History, Tensor]:
     """Blend the last result into `current`: the picture, the history for the next frame, and which pixels had history.
 
-    `current` is the denoised picture of `frame`, linear radiance (H, W, 3), and `error` its estimated standard error of
-    the same shape, if known; all that comes back is on the device of `current`. The result is finite and >= 0 whatever
-    `current` holds: pixels that are not finite are taken from history, or black. `history` None starts anew, as a cut
-    does. Raises `DatasetError` when `frame` lacks camera, position, normal or depth.
+    `current` is the denoised picture of `frame`, linear radiance (1, 3, H, W), and `error` its estimated standard error
+    of the same shape, if known; all lies on one device. The result is finite and >= 0 whatever `current` holds: pixels
+    that are not finite are taken from history, or black. `history` None starts anew, as a cut does. Raises
+    `DatasetError` when `frame` lacks camera, position, normal or depth.
     """
     _require(frame)
     now = _planes(current)
@@ -121,28 +120,29 @@ def blend(
     broken = ~torch.isfinite(now).all(dim=0)
     now = torch.where(broken, old, now).clamp_(0, BRIGHTEST)
     clipped = _clip(old, now, None if error is None else _planes(error), config)
-    color = to_hwc(torch.lerp(now, clipped, age / (age + 1)).clamp_(min=0)).contiguous()
-    return color, History(color, (age + ~broken).clamp_(max=config.max_age), frame), used
+    color = torch.lerp(now, clipped, age / (age + 1)).clamp_(min=0)[None]
+    return color, History(color, (age + ~broken).clamp_(max=config.max_age)[None, None], frame), used[None, None]
 
 
-def warp(image: Pixels, frame: Frame, last: Frame, config: ReprojectionConfig = DEFAULTS) -> Reprojected:
-    """`image` (H', W', 3), finite, of the frame `last`, as the camera of `frame` would see it; no clipping.
+def warp(image: Tensor, frame: TensorFrame, last: TensorFrame, config: ReprojectionConfig = DEFAULTS) -> Reprojected:
+    """`image` (1, 3, H', W'), finite, of the frame `last`, as the camera of `frame` would see it; no clipping.
 
     Raises `DatasetError` when a frame lacks camera, position, normal or depth.
     """
     warped, share = _warp(_planes(image), frame, last, config)
-    return Reprojected(to_hwc(warped), share > 0)
+    return Reprojected(warped[None], (share > 0)[None, None])
 
 
-def temporal_error(result: Pixels, frame: Frame, last_result: Pixels, last: Frame) -> float:
+def temporal_error(result: Image, frame: Frame, last_result: Image, last: Frame) -> float:
     """Flicker: mean |T(result) - T(last result warped onto it)| over the pixels with history; NaN when there is none.
 
-    T is the paper's tone map (Lehtinen et al. 2018, sec. 3.3). A perfect pair of frames has an error too, since
-    textures blur where taps are interpolated and highlights move. Raises as `warp` does.
+    `result` and `last_result`, linear radiance (H, W, 3), are the pictures of `frame` and `last`. T is the paper's tone
+    map (Lehtinen et al. 2018, sec. 3.3). A perfect pair of frames has an error too, since textures blur where taps are
+    interpolated and highlights move. Raises as `warp` does.
     """
-    warped = warp(last_result, frame, last)
-    difference = tone_map(_planes(result)) - tone_map(_planes(warped.color))
-    counted = torch.where(warped.used, difference.abs_().mean(dim=0), 0)
+    warped = warp(to_nchw(last_result), frame_on(frame), frame_on(last))
+    difference = tone_map(to_nchw(result).contiguous()) - tone_map(warped.color)
+    counted = torch.where(warped.used, difference.abs_().mean(dim=1, keepdim=True), 0)
     total, pixels = devices.read(counted.sum(), warped.used.sum())
     return total / pixels if pixels else float("nan")
 
@@ -151,19 +151,19 @@ def temporal_error(result: Pixels, frame: Frame, last_result: Pixels, last: Fram
 # Warp: position -> last camera -> four taps, of which those that show the same surface count
 
 
-def _warp_history(history: History, frame: Frame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
+def _warp_history(history: History, frame: TensorFrame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
     """Color and age (4, H, W) of the history, and which pixels have one, (H, W).
 
     A history of fewer pixels counts for less, as they are seen enlarged, and so does one of fewer taps: read from one
     side of an edge alone, it would fray the edge (0.1 dB in the living room).
     """
-    values = torch.cat([_planes(history.color), _planes(history.age[..., None])])
+    values = torch.cat([_planes(history.color), _planes(history.age)])
     warped, share = _warp(values, frame, history.frame, config)
     warped[3] *= share * min(1.0, _focal(history.frame) / _focal(frame)) ** 2
     return warped, share > 0
 
 
-def _warp(values: Tensor, frame: Frame, last: Frame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
+def _warp(values: Tensor, frame: TensorFrame, last: TensorFrame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
     """`values` (C, H', W') of `last` at the pixels of `frame`, (C, H, W), and the share of taps used, (H, W)."""
     _require(frame)
     _require(last)
@@ -200,7 +200,7 @@ def _cubic(values: Tensor, place: Tensor) -> Tensor:
     return F.grid_sample(values[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0, :, 0]
 
 
-def _surfaces(frame: Frame, viewer: Frame) -> Tensor:
+def _surfaces(frame: TensorFrame, viewer: TensorFrame) -> Tensor:
     """Position relative to the viewer's camera, normal, and 1 where nothing was hit: (7, H, W).
 
     Two surfaces agree in direction when the product of the last four channels is near 1: background with itself alone.
@@ -212,7 +212,7 @@ def _surfaces(frame: Frame, viewer: Frame) -> Tensor:
     return torch.cat([position, _planes(frame.normal).masked_fill(background, 0.0), background.float()])
 
 
-def _follow(here: Tensor, frame: Frame, last: Frame) -> tuple[Tensor, Tensor, Tensor]:
+def _follow(here: Tensor, frame: TensorFrame, last: TensorFrame) -> tuple[Tensor, Tensor, Tensor]:
     """Where the pixels of `frame` lie in `last`, how wide one is there in world units, and whether it can be followed.
 
     Columns and rows (2, H W) count from the middle of the first pixel. Motion is added to a pixel's middle, since the
@@ -238,7 +238,7 @@ def _follow(here: Tensor, frame: Frame, last: Frame) -> tuple[Tensor, Tensor, Te
     return torch.where(seen, place, 0.0), pixel, seen
 
 
-def _projection(frame: Frame) -> NDArray[np.float64]:
+def _projection(frame: TensorFrame) -> NDArray[np.float64]:
     """Matrix (3, 3) from world directions to (column z, row z, z); +x of the camera points left, +y up."""
     assert frame.camera
     (height, width), focal = frame.size, _focal(frame)
@@ -251,7 +251,7 @@ def _uploaded(numbers: NDArray[np.floating[Any]], device: torch.device) -> Tenso
     return torch.from_numpy(numbers.astype(np.float32)).to(device, non_blocking=True)
 
 
-def _focal(frame: Frame) -> float:
+def _focal(frame: TensorFrame) -> float:
     """Pixels per unit of tangent: the width of a pixel, at distance 1, is one over it."""
     assert frame.camera
     return float(frame.size[1] / 2 / np.tan(np.radians(frame.camera.fov_deg) / 2))
@@ -293,12 +293,12 @@ def _from_ycocg(mapped: Tensor) -> Tensor:
     return colors.div_(1 - luma.clamp(0, BRIGHTEST_LUMA)).clamp_(min=0)
 
 
-def _planes(image: Pixels) -> Tensor:
-    """An image (H, W, C) as (C, H, W), planes in memory."""
-    return to_nchw(image)[0].contiguous()
+def _planes(image: Tensor) -> Tensor:
+    """A picture (1, C, H, W) as (C, H, W), planes in memory."""
+    return image[0].contiguous()
 
 
-def _require(frame: Frame) -> None:
+def _require(frame: TensorFrame) -> None:
     missing = [name for name in REQUIRED if getattr(frame, name) is None]
     if missing:
         raise DatasetError(

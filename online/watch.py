@@ -17,8 +17,6 @@ from torch.nn import functional as F
 from denoiser import devices
 from denoiser.filters import gaussian
 from denoiser.paper import LOSS_EPSILON
-from denoiser.transforms import to_nchw
-from renderer_bridge.frame import Pixels
 
 PATIENCE = 12
 """Frames in a row that may be worse than their input before the weights go back."""
@@ -74,8 +72,9 @@ class Watch:
         self.was_good, self.trusted = bool(state["was_good"]), bool(state["trusted"])
 
 
-def runaway(denoised: Pixels, own: Pixels, other: Pixels) -> Tensor:
-    """Where a denoised half (H, W, 3) has run away from what both noisy halves show, (H, W), in cells of `CELL` pixels.
+def runaway(denoised: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Where a denoised half (1, 3, H, W) has run away from what both noisy halves show, (1, 1, H, W), in cells of
+    `CELL` pixels.
 
     `denoised` was made of `own`. A cell counts when its squared distance from the other half is more than twice that of
     `own`, and by more than the picture's own brightness; so do the cells at its four sides.
@@ -85,30 +84,29 @@ def runaway(denoised: Pixels, own: Pixels, other: Pixels) -> Tensor:
     framed = F.pad(cells, (1, 1, 1, 1))
     for side in (framed[..., :-2, 1:-1], framed[..., 2:, 1:-1], framed[..., 1:-1, :-2], framed[..., 1:-1, 2:]):
         cells = cells | side
-    height, width = denoised.shape[:2]
-    return cells[0, 0].repeat_interleave(CELL, dim=0).repeat_interleave(CELL, dim=1)[:height, :width]
+    height, width = denoised.shape[2:]
+    return cells.repeat_interleave(CELL, dim=2).repeat_interleave(CELL, dim=3)[..., :height, :width]
 
 
-def better_elsewhere(denoised: Pixels, own: Pixels, other: Pixels, away: Tensor) -> bool:
+def better_elsewhere(denoised: Tensor, own: Tensor, other: Tensor, away: Tensor) -> bool:
     """Whether the denoised half is nearer to the other half than `own` is, in what is left of the picture."""
     far, noise = devices.read(*(torch.where(away, 0, each).sum() for each in _distances(denoised, own, other)))
     return far < noise
 
 
-def relative_errors(denoised_a: Pixels, denoised_b: Pixels, a: Pixels, b: Pixels) -> tuple[float, float]:
-    """Relative squared error of f(A) and f(B), and of A and B, told from the pair as in `denoiser.score`; all (H, W, 3)
-    linear radiance."""
+def relative_errors(denoised_a: Tensor, denoised_b: Tensor, a: Tensor, b: Tensor) -> tuple[float, float]:
+    """Relative squared error of f(A) and f(B), and of A and B, told from the pair as in `denoiser.score`; all
+    (1, 3, H, W) linear radiance."""
     (far_a, noise), (far_b, _) = _distances(denoised_a, a, b), _distances(denoised_b, b, a)
     error, noise_mean = devices.read((far_a + far_b - noise).mean() / 2, noise.mean())
     return error, noise_mean / 2
 
 
-def _distances(denoised: Pixels, own: Pixels, other: Pixels) -> tuple[Tensor, Tensor]:
+def _distances(denoised: Tensor, own: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distances of `denoised` and `own` from the other half, over squared brightness, (1, 1, H, W)."""
-    picture, near, far = (to_nchw(each) for each in (denoised, own, other))
-    brightness = gaussian((near + far).mean(dim=1, keepdim=True) / 2, SMOOTHING)
+    brightness = gaussian((own + other).mean(dim=1, keepdim=True) / 2, SMOOTHING)
     weight = (brightness + LOSS_EPSILON).square_().reciprocal_()
-    return _mean_square(picture - far).mul_(weight), _mean_square(near - far).mul_(weight)
+    return _mean_square(denoised - other).mul_(weight), _mean_square(own - other).mul_(weight)
 
 
 def _mean_square(difference: Tensor) -> Tensor:

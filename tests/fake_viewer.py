@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import numpy as np
 from fake_renderer import FakeRenderer, camera_at
 
 from apps.viewer.scene import OpenedScene
+from denoiser.devices import pair_on
 from denoiser.score import PairScore
+from denoiser.transforms import to_nchw
 from online.records import FlythroughRecord, FrameRequest, Pictures
 from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Camera, Image, Pair
@@ -26,7 +27,8 @@ def record(
     camera, renderer = camera_at(resolution=resolution), FakeRenderer()
     pair, truth = renderer.render(camera, 4, (1, 2)), renderer.truth(camera).color
     picture = truth if color is None else color
-    pictures = Pictures(pair, picture, np.asarray(picture * np.float32(0.1)), (truth, truth), picture)
+    shown, same = to_nchw(picture), to_nchw(truth)
+    pictures = Pictures(pair_on(pair), shown, shown * 0.1, (same, same), shown)
     scores = PairScore(score, 0.01), PairScore(0.4, 0.01)
     return FlythroughRecord(
         index, FrameRequest(camera), pictures, *scores, (score, 0.4), losses, seconds={"render": 0.5}

@@ -18,9 +18,9 @@ from denoiser.inference.denoise import ERROR_WINDOW, OVERLAP, denoise_frame, den
 from denoiser.model import ARCHITECTURES, Model
 from denoiser.networks.unet import ALIGNMENT, UNet
 from denoiser.precision import uses_bf16
-from denoiser.transforms import KEYS, key
+from denoiser.transforms import KEYS, key, to_image
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Frame, Image, Pair
+from renderer_bridge.frame import Frame, Pair
 
 SMALL_TILES = 102_000  # pixels, overlap included
 
@@ -255,9 +255,9 @@ def test_equal_outputs_have_no_error() -> None:
 
 def test_the_error_near_a_firefly_is_sound() -> None:
     """A mean by a running sum would leave rounding, and negative squares, all along the row."""
-    color = np.ones((20, 60, 3), np.float32)
-    color[10, 20] = 1e4
-    error = standard_error(color, np.ones_like(color))
+    color = torch.ones(1, 3, 20, 60)
+    color[..., 10, 20] = 1e4
+    error = to_image(standard_error(color, torch.ones_like(color)))
     half = ERROR_WINDOW // 2
     near = np.zeros((20, 60), dtype=bool)
     near[10 - half : 10 + half + 1, 20 - half : 20 + half + 1] = True
@@ -266,7 +266,7 @@ def test_the_error_near_a_firefly_is_sound() -> None:
 
 
 def test_the_window_is_square_on_a_picture_that_is_not() -> None:
-    a: Image = np.zeros((3, 40, 3), np.float32)
-    a[1, 20] = 2.0
-    error = standard_error(a, np.zeros_like(a))
-    assert np.count_nonzero(error[..., 0]) == 3 * ERROR_WINDOW
+    a = torch.zeros(1, 3, 3, 40)
+    a[..., 1, 20] = 2.0
+    error = standard_error(a, torch.zeros_like(a))
+    assert int(error[0, 0].count_nonzero()) == 3 * ERROR_WINDOW

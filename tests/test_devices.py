@@ -17,13 +17,14 @@ import torch
 from fake_renderer import FakeRenderer, camera_at
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from denoiser import devices
-from denoiser.devices import frame_on, pair_on, pair_to_host, read, to_host
+from denoiser import devices, transforms
+from denoiser.devices import TensorFrame, frame_on, frame_to_host, pair_on, pair_to_host, read
 from denoiser.inference.denoise import denoise_pair
+from denoiser.transforms import to_hwc
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
-from renderer_bridge.frame import Camera, Pair
+from renderer_bridge.frame import Camera, Frame, Pair
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 SIZE = (80, 48)
@@ -32,10 +33,13 @@ SIZE = (80, 48)
 def test_on_the_same_device_nothing_is_copied() -> None:
     frame = FakeRenderer().truth(camera_at(resolution=SIZE))
     there = frame_on(frame, CPU)
+    back = frame_to_host(there)
+    assert there.size == frame.size and list(there.layers()) == list(frame.layers())
     for name, layer in there.layers().items():
-        assert isinstance(layer, torch.Tensor) and layer.shape == getattr(frame, name).shape
-        assert np.shares_memory(to_host(layer), getattr(frame, name))
-    assert frame_on(there, CPU).color.data_ptr() == there.color.data_ptr()  # type: ignore[attr-defined]
+        height, width, channels = getattr(frame, name).shape
+        assert layer.shape == (1, channels, height, width)
+        assert np.shares_memory(getattr(back, name), getattr(frame, name))
+    assert there.on(CPU).color.data_ptr() == there.color.data_ptr()
 
 
 def test_layers_that_both_halves_share_go_to_the_device_once() -> None:
@@ -43,8 +47,8 @@ def test_layers_that_both_halves_share_go_to_the_device_once() -> None:
     assert pair.b.normal is not None
     there = pair_on(Pair(pair.a, replace(pair.b, normal=pair.b.normal.copy()), pair.a.color), META)
     assert there.a.albedo is there.b.albedo and there.a.normal is not there.b.normal
-    assert {layer.device for layer in (*there.a.layers().values(), *there.b.layers().values())} == {META}  # type: ignore[attr-defined]
-    assert there.reference.device == META  # type: ignore[union-attr]
+    assert {layer.device for layer in (*there.a.layers().values(), *there.b.layers().values())} == {META}
+    assert there.reference is not None and there.reference.device == META
 
 
 def test_there_and_back_again() -> None:
@@ -60,25 +64,27 @@ def test_scalars_are_read_together() -> None:
     assert read(torch.tensor(1.5), torch.tensor(True), torch.tensor(3)) == [1.5, 1.0, 3.0]
 
 
-def test_a_pair_goes_to_the_device_once_and_its_picture_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_is_turned_once_on_the_way_in_and_its_picture_once_on_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Every layer is taken up once, although network and residual both need it."""
-    taken: list[int] = []
-    to_device = devices.to_nchw
+    turned: list[str] = []
 
-    def counted(image: Any, device: torch.device | None = None) -> torch.Tensor:
-        taken.append(isinstance(image, np.ndarray))
-        return to_device(image, device)
+    def counted(name: str, function: Any) -> Any:
+        def call(*args: Any) -> Any:
+            turned.append(name)
+            return function(*args)
 
-    for module in (
-        "denoiser.devices",
-        "denoiser.inference.denoise",
-        "denoiser.inference.residual",
-        "denoiser.transforms",
-    ):
-        monkeypatch.setattr(sys.modules[module], "to_nchw", counted)
+        return call
+
+    for name in ("to_nchw", "to_hwc"):
+        function = counted(name, getattr(transforms, name))
+        for module in (transforms, devices):
+            monkeypatch.setattr(module, name, function, raising=module is transforms)
     pair = FakeRenderer().render(camera_at(resolution=SIZE), 2, (1, 2))
     denoised = denoise_pair(OnlineTrainer(OnlineConfig(init="", crop=32)).model, pair)
-    assert sum(taken) == len(pair.a.layers()) + 1  # those of A, and the color of B: the halves share the others
+    layers = len(pair.a.layers()) + 1  # those of A, and the color of B: the fake's halves share the others
+    assert turned == ["to_nchw"] * layers + ["to_hwc"] * 2  # color and error
     assert isinstance(denoised.color, np.ndarray) and isinstance(denoised.error, np.ndarray)
 
 
@@ -103,7 +109,13 @@ class DeviceRenderer(FakeRenderer):
     """Renders on the device, as Mitsuba does in its CUDA variants."""
 
     def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair:
-        return pair_on(super().render(camera, spp, seeds), META)
+        pair = pair_on(super().render(camera, spp, seeds), META)
+        return Pair(*(across_the_wall(half) for half in (pair.a, pair.b)))
+
+
+def across_the_wall(frame: TensorFrame) -> Frame:
+    layers: dict[str, Any] = {name: to_hwc(layer) for name, layer in frame.layers().items()}
+    return Frame(**layers, camera=frame.camera, spp=frame.spp, seed=frame.seed)
 
 
 def plain_descent(config: object, network: torch.nn.Module) -> tuple[torch.optim.Optimizer, ...]:
@@ -136,7 +148,7 @@ def test_a_frame_is_made_on_the_device_and_no_picture_leaves_it(trainer: OnlineT
     for record in records:
         pictures = record.pictures
         shown = (pictures.color, pictures.error, *pictures.scored, pictures.alone)
-        assert {tensor.device for tensor in shown} == {META} and {tensor.shape for tensor in shown} == {(48, 80, 3)}
+        assert {tensor.device for tensor in shown} == {META} and {tensor.shape for tensor in shown} == {(1, 3, 48, 80)}
     assert {tensor.device for view in trainer.memory.views for tensor in view.layers.values()} == {META}
     with pytest.raises(NotImplementedError, match="no data"):
         _ = records[0].denoised  # what asks for a picture reads it

@@ -9,6 +9,7 @@ import torch
 from fake_renderer import FakeRenderer, camera_at
 
 from denoiser.metrics import psnr
+from denoiser.transforms import to_nchw
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
@@ -84,9 +85,9 @@ def test_motion_ends_the_accumulation_and_a_cut_drops_history() -> None:
 
 
 def test_where_the_network_runs_away_the_picture_is_the_blurred_render(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wild(model: object, pair: Pair) -> tuple[torch.Tensor, torch.Tensor]:
-        halves = [torch.from_numpy(RENDERER.truth(path(1)[0]).color) for _ in range(2)]
-        halves[1][:16, :16] = 500.0  # of B alone, after a good score of A
+    def wild(model: object, pair: object) -> tuple[torch.Tensor, torch.Tensor]:
+        halves = [to_nchw(RENDERER.truth(path(1)[0]).color) for _ in range(2)]
+        halves[1][..., :16, :16] = 500.0  # of B alone, after a good score of A
         return halves[0], halves[1]
 
     monkeypatch.setattr("online.flythrough.denoise_halves", wild)

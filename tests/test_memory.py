@@ -7,13 +7,13 @@ import pytest
 import torch
 from fake_renderer import FakeRenderer, camera_at
 
+from denoiser.devices import TensorPair, pair_on
 from online.memory import NEWEST, PairMemory
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Pair
 
 
-def pair(index: int) -> Pair:
-    return FakeRenderer().render(camera_at(0.1 * index, resolution=(48, 40)), 2, (2 * index, 2 * index + 1))
+def pair(index: int) -> TensorPair:
+    return pair_on(FakeRenderer().render(camera_at(0.1 * index, resolution=(48, 40)), 2, (2 * index, 2 * index + 1)))
 
 
 def filled(capacity_views: int, count: int, seed: int = 0) -> PairMemory:
@@ -31,7 +31,7 @@ def marks(memory: PairMemory) -> list[float]:
 def test_it_keeps_the_newest_and_a_sample_of_the_old() -> None:
     memory = filled(16, 60)
     assert len(memory.views) == 16 and memory.added == 60
-    everything = [float(pair(index).a.color[0, 0, 0]) for index in range(60)]
+    everything = [float(pair(index).a.color[0, 0, 0, 0]) for index in range(60)]
     kept = [everything.index(mark) for mark in marks(memory)]
     assert kept == sorted(kept) and kept[-NEWEST:] == list(range(60 - NEWEST, 60))
     assert min(kept) < 45  # the 8 older ones are not just the ones before
@@ -44,14 +44,14 @@ def test_the_same_seed_forgets_the_same() -> None:
 def test_a_view_with_more_samples_takes_its_own_place() -> None:
     memory = filled(4, 2)
     memory.add(pair(7), replace_last=True)
-    assert len(memory.views) == 2 and marks(memory)[-1] == float(pair(7).a.color[0, 0, 0])
+    assert len(memory.views) == 2 and marks(memory)[-1] == float(pair(7).a.color[0, 0, 0, 0])
 
 
 def test_one_view_larger_than_the_capacity_stays() -> None:
     memory = PairMemory(10, 0)
     memory.add(pair(0))
     memory.add(pair(1))
-    assert marks(memory) == [float(pair(1).a.color[0, 0, 0])]
+    assert marks(memory) == [float(pair(1).a.color[0, 0, 0, 0])]
 
 
 def test_batches_are_a_function_of_the_random_numbers() -> None:
@@ -77,7 +77,7 @@ def test_newest_views_are_preferred() -> None:
 def test_layers_that_the_halves_share_are_kept_once_and_trained_on_with_both() -> None:
     shared = pair(0)
     assert shared.a.albedo is not None and shared.b.normal is not None
-    apart = replace(shared, b=replace(shared.b, albedo=shared.a.albedo.copy(), normal=shared.b.normal.copy()))
+    apart = replace(shared, b=replace(shared.b, albedo=shared.a.albedo.clone(), normal=shared.b.normal.clone()))
     batches = []
     for each, size in ((shared, 36), (apart, 48)):
         memory = PairMemory(10**6, 0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_scenes import HEIGHT, WIDTH, load, room, use_variant
 
-from denoiser.devices import pair_on, to_host
+from denoiser.devices import pair_on, pair_to_host
 from renderer_bridge import mitsuba_renderer
 from renderer_bridge.mitsuba_render import render_aovs, render_color
 from renderer_bridge.mitsuba_renderer import AOV_SPP, MitsubaRenderer
@@ -25,12 +25,13 @@ def test_a_pair_is_that_of_the_pictures_rendered_singly(noisy_room: MitsubaScene
     camera = noisy_room.camera()
     pair = MitsubaRenderer(noisy_room).render(camera, 2, (3, 4))
     assert pair is not None and (pair.a.spp, pair.a.seed, pair.b.seed) == (2, 3, 4) and pair.a.camera == camera
-    for half, seed in ((pair.a, 3), (pair.b, 4)):
-        np.testing.assert_array_equal(to_host(half.color), render_color(noisy_room, camera, spp=2, seed=seed)[0])
+    host = pair_to_host(pair_on(pair))
+    for half, seed in ((host.a, 3), (host.b, 4)):
+        np.testing.assert_array_equal(half.color, render_color(noisy_room, camera, spp=2, seed=seed)[0])
     layers = render_aovs(noisy_room, camera, ["albedo", "sh_normal", "position", "depth"], spp=AOV_SPP, seed=3)
     for name, layer in layers.items():
         assert getattr(pair.a, name) is getattr(pair.b, name)
-        np.testing.assert_array_equal(to_host(getattr(pair.a, name)), layer)
+        np.testing.assert_array_equal(getattr(host.a, name), layer)
 
 
 def test_torch_takes_it_over_without_a_copy(noisy_room: MitsubaScene) -> None:
@@ -39,7 +40,7 @@ def test_torch_takes_it_over_without_a_copy(noisy_room: MitsubaScene) -> None:
     assert pair is not None
     taken = pair_on(pair, torch.device("cpu"))
     for ours, theirs in zip(taken.a.layers().values(), pair.a.layers().values(), strict=True):
-        assert tuple(ours.shape) == tuple(theirs.shape) and tuple(ours.shape)[:2] == (HEIGHT, WIDTH)
+        assert tuple(ours.shape) == (1, theirs.shape[2], HEIGHT, WIDTH)
         assert ours.data_ptr() == torch.from_dlpack(theirs).data_ptr()  # type: ignore[attr-defined]
     jit = not noisy_room.variant.startswith("scalar")
     assert all(isinstance(layer, np.ndarray) is not jit for layer in pair.a.layers().values())

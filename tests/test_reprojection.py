@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from denoiser.devices import to_host
+from denoiser.devices import frame_on
 from denoiser.metrics import tone_map
+from denoiser.transforms import to_image, to_nchw
 from online import reprojection
-from online.reprojection import DEFAULTS, History, Reprojected, ReprojectionConfig, temporal_error
+from online.reprojection import DEFAULTS, History, ReprojectionConfig, temporal_error
 from renderer_bridge.camera_path import look_at
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Camera, Frame, Image
@@ -32,22 +33,41 @@ def looking(origin: tuple[float, float, float], target: tuple[float, float, floa
     return Camera(look_at(np.array(origin), np.array(target), np.array([0.0, 1.0, 0.0])), 60.0, size)
 
 
-def warp(image: Image, frame: Frame, last: Frame) -> Reprojected:
+@dataclasses.dataclass(frozen=True)
+class Warped:
+    """`Reprojected` with arrays of numpy: (H, W, 3) and (H, W)."""
+
+    color: Image
+    used: NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True)
+class Past:
+    """`History` with arrays of numpy: (H, W, 3) and (H, W)."""
+
+    color: Image
+    age: Image
+    frame: Frame
+
+
+def warp(image: Image, frame: Frame, last: Frame) -> Warped:
     """`reprojection.warp` with arrays of numpy."""
-    warped = reprojection.warp(image, frame, last)
-    return Reprojected(to_host(warped.color), warped.used.numpy())
+    warped = reprojection.warp(to_nchw(image), frame_on(frame), frame_on(last))
+    return Warped(to_image(warped.color), warped.used[0, 0].numpy())
 
 
 def blend(
     current: Image,
     frame: Frame,
-    history: History | None,
+    past: Past | None,
     error: Image | None = None,
     config: ReprojectionConfig = DEFAULTS,
-) -> tuple[Image, History, NDArray[np.bool_]]:
+) -> tuple[Image, Past, NDArray[np.bool_]]:
     """`reprojection.blend` with arrays of numpy."""
-    color, after, used = reprojection.blend(current, frame, history, error, config)
-    return to_host(color), History(to_host(after.color), after.age.numpy(), after.frame), used.numpy()
+    history = past and History(to_nchw(past.color), to_nchw(past.age[..., None]), frame_on(past.frame))
+    noise = None if error is None else to_nchw(error)
+    color, after, used = reprojection.blend(to_nchw(current), frame_on(frame), history, noise, config)
+    return to_image(color), Past(to_image(after.color), to_image(after.age)[..., 0], frame), used[0, 0].numpy()
 
 
 def pattern(frame: Frame) -> Image:
@@ -342,7 +362,7 @@ def test_a_frame_that_lacks_a_layer_is_refused(layer: str) -> None:
 def test_blending_changes_none_of_its_inputs() -> None:
     frame = TRUTH(camera_at(0.0, 0.0, SIZE))
     current = noisy(frame.color, 0)
-    history = History(frame.color.copy(), np.ones(frame.size, dtype=np.float32), frame)
+    history = Past(frame.color.copy(), np.ones(frame.size, dtype=np.float32), frame)
     copies = current.copy(), history.color.copy(), history.age.copy()
     blend(current, frame, history, 0.1 * current)
     for now, before in zip((current, history.color, history.age), copies, strict=True):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from fake_renderer import FakeRenderer, camera_at
 
+from denoiser.devices import pair_on
 from denoiser.inference.denoise import denoise_frame
 from denoiser.model import load_model
 from online.trainer import OnlineConfig, OnlineTrainer
@@ -32,7 +33,7 @@ def equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
 def test_the_loss_falls() -> None:
     trainer = OnlineTrainer(CONFIG)
     for index in range(3):
-        trainer.memory.add(pair(index))
+        trainer.memory.add(pair_on(pair(index)))
     losses, event = trainer.learn(40)
     assert event is None and trainer.steps == 40
     assert np.median(losses[-8:]) < np.median(losses[:4]) / 4
@@ -45,7 +46,7 @@ def test_nothing_is_learnt_from_nothing() -> None:
 
 def test_a_time_budget_ends_the_frame() -> None:
     trainer = OnlineTrainer(CONFIG)
-    trainer.memory.add(pair(0))
+    trainer.memory.add(pair_on(pair(0)))
     losses, _ = trainer.learn(10**9, seconds=0.2)
     assert 0 < len(losses) < 1000
 
@@ -53,7 +54,7 @@ def test_a_time_budget_ends_the_frame() -> None:
 def test_saved_and_restored_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole, halved = OnlineTrainer(CONFIG), OnlineTrainer(CONFIG)
     for trainer in (whole, halved):
-        trainer.memory.add(pair(0))
+        trainer.memory.add(pair_on(pair(0)))
         trainer.learn(3)
         trainer.observe(0.1, 1.0)
     halved.save(tmp_path / "state.safetensors", {"next": 7}, {"picture": np.ones((2, 3, 3), np.float32)})
@@ -61,7 +62,7 @@ def test_saved_and_restored_goes_on_bit_for_bit(tmp_path: Path) -> None:
     notes, arrays = restored.restore(tmp_path / "state.safetensors")
     assert notes == {"next": 7} and arrays["picture"].shape == (2, 3, 3) and restored.trusted
     for trainer in (whole, restored):
-        trainer.memory.add(pair(1))
+        trainer.memory.add(pair_on(pair(1)))
         trainer.learn(3)
     assert equal(weights(whole), weights(restored)) and restored.steps == 6
 
@@ -82,7 +83,7 @@ def test_another_configuration_and_other_files_are_refused(tmp_path: Path) -> No
 
 def test_saved_weights_denoise_elsewhere(tmp_path: Path) -> None:
     trainer = OnlineTrainer(CONFIG)
-    trainer.memory.add(pair(0))
+    trainer.memory.add(pair_on(pair(0)))
     trainer.learn(2)
     trainer.save_weights(tmp_path / "w.safetensors")
     model, frame = load_model(tmp_path / "w.safetensors"), pair(0).a
@@ -102,7 +103,7 @@ def test_shipped_weights_are_the_start_unless_told_otherwise() -> None:
 
 def test_infinite_loss_goes_back_to_the_last_good_weights() -> None:
     trainer = OnlineTrainer(CONFIG)
-    trainer.memory.add(pair(0))
+    trainer.memory.add(pair_on(pair(0)))
     trainer.learn(2)
     trainer.observe(0.1, 1.0)
     good = weights(trainer)
@@ -121,7 +122,7 @@ def test_without_training_there_is_nothing_to_go_back_from() -> None:
 
 def test_a_lost_network_goes_back() -> None:
     trainer = OnlineTrainer(CONFIG)
-    trainer.memory.add(pair(0))
+    trainer.memory.add(pair_on(pair(0)))
     trainer.learn(2)
     trainer.observe(0.1, 1.0)
     good = weights(trainer)

@@ -2,11 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from fake_renderer import FakeRenderer, camera_at
 
+from denoiser.devices import frame_on, pair_on
 from online.watch import CELL, PATIENCE, Watch, better_elsewhere, relative_errors, runaway
 
 
@@ -46,8 +46,8 @@ def test_relative_errors_are_those_of_the_truth() -> None:
     """Noise of relative variance 1/8, and a denoiser 10 % too bright."""
     renderer = FakeRenderer()
     camera = camera_at(resolution=(160, 96))
-    pair, truth = renderer.render(camera, 4, (1, 2)), renderer.truth(camera).color
-    bright = truth * np.float32(1.1)
+    pair, truth = pair_on(renderer.render(camera, 4, (1, 2))), frame_on(renderer.truth(camera)).color
+    bright = truth * 1.1
     score, noisy = relative_errors(bright, bright, pair.a.color, pair.b.color)
     # Brightness is that of the smoothed gray picture, so colors weigh a little otherwise: 25 %.
     assert noisy == pytest.approx(1 / 8, rel=0.25) and score == pytest.approx(0.01, rel=0.5)
@@ -56,13 +56,13 @@ def test_relative_errors_are_those_of_the_truth() -> None:
 def test_where_a_denoised_half_runs_away_is_found_and_nothing_else() -> None:
     renderer = FakeRenderer()
     camera = camera_at(resolution=(90, 70))
-    pair, truth = renderer.render(camera, 1, (1, 2)), renderer.truth(camera).color
-    pair.b.color[60, 80] = 1e4  # a firefly is no proof
+    pair, truth = pair_on(renderer.render(camera, 1, (1, 2))), frame_on(renderer.truth(camera)).color
+    pair.b.color[..., 60, 80] = 1e4  # a firefly is no proof
     assert not runaway(truth, pair.a.color, pair.b.color).any()
-    wild = truth.copy()
-    wild[20:30, 20:30] = 50.0
+    wild = truth.clone()
+    wild[..., 20:30, 20:30] = 50.0
     away = runaway(wild, pair.a.color, pair.b.color)
-    assert away.shape == (70, 90) and away[20:30, 20:30].all() and not away[:, 5 * CELL :].any()
+    assert away.shape == (1, 1, 70, 90) and away[..., 20:30, 20:30].all() and not away[..., 5 * CELL :].any()
     assert better_elsewhere(wild, pair.a.color, pair.b.color, away)
     assert not better_elsewhere(truth * 0 + 50, pair.a.color, pair.b.color, away)
     assert not better_elsewhere(wild, pair.a.color, pair.b.color, torch.ones_like(away))

@@ -23,7 +23,8 @@ from scipy import ndimage
 
 from apps.pictures import Picture, side_by_side, to_display, write_png
 from apps.train.plots import save_figure
-from denoiser.devices import to_host
+from denoiser.devices import frame_on
+from denoiser.transforms import to_image, to_nchw
 from online.records import FlythroughRecord
 from online.reprojection import History
 from renderer_bridge.atomic import atomic_path
@@ -180,8 +181,8 @@ def history_arrays(history: History | None) -> dict[str, Image]:
     """Its pictures."""
     if history is None:
         return {}
-    layers = {name: to_host(getattr(history.frame, name)) for name in HISTORY_LAYERS}
-    return {"color": to_host(history.color), "age": to_host(history.age[..., None])[..., 0]} | layers
+    layers = {name: to_image(getattr(history.frame, name)) for name in HISTORY_LAYERS}
+    return {"color": to_image(history.color), "age": to_image(history.age)[..., 0]} | layers
 
 
 def history_from(notes: Mapping[str, Any], arrays: Mapping[str, Image]) -> History | None:
@@ -191,4 +192,4 @@ def history_from(notes: Mapping[str, Any], arrays: Mapping[str, Image]) -> Histo
     camera = Camera(np.array(notes["to_world"]), notes["fov_deg"], tuple(notes["resolution"]))
     position, normal, depth = (arrays[name] for name in HISTORY_LAYERS)
     frame = Frame(arrays["color"], normal=normal, position=position, depth=depth, camera=camera)
-    return History(arrays["color"], arrays["age"], frame)
+    return History(to_nchw(arrays["color"]), to_nchw(arrays["age"][..., None]), frame_on(frame))

@@ -16,23 +16,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from denoiser.devices import compute_device, pair_on, to_host
+from denoiser.devices import TensorFrame, TensorPair, compute_device, frame_on, pair_on
 from denoiser.filters import box_mean
 from denoiser.inference.limit import limit_radiance
 from denoiser.inference.residual import return_residual
 from denoiser.model import Model
 from denoiser.networks.unet import ALIGNMENT
 from denoiser.precision import Precision, uses_bf16
-from denoiser.transforms import exposure, network_input, to_hwc, to_nchw
+from denoiser.transforms import exposure, network_input, to_image
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Denoised, Frame, Pair, Pixels
+from renderer_bridge.frame import Denoised, Frame, Pair
 
 TILE_PIXELS = 2_800_000
 """Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four, and under 3 GiB, pairs too."""
 
 OVERLAP = 128
 """Pixels discarded on each inner side of a tile: as far as the U-Net sees beyond a multiple of `ALIGNMENT` (64 on the
-way down, 63 up, rounded up by the poolings), which `tests/test_infer.py` measures."""
+way down, 63 up, rounded up by the poolings), which `tests/test_denoise.py` measures."""
 
 ERROR_WINDOW = 5
 """Side, in pixels, of the window over which the squared difference of the denoised halves is averaged."""
@@ -55,7 +55,7 @@ def denoise_frame(
     the frame lacks a layer the model takes.
     """
     with prepared(model, precision) as network:
-        return Denoised(color=to_host(_denoise(network, model, frame, tile_pixels)))
+        return Denoised(color=to_image(_denoise(network, model, frame_on(frame, compute_device()), tile_pixels)))
 
 
 def denoise_pair(
@@ -73,26 +73,25 @@ def denoise_pair(
     noise, half the difference of the denoised halves, root mean square over `ERROR_WINDOW`; and with `residual` of what
     both still share. Without, a blur that both halves share is unknown.
     """
-    pair = pair_on(pair, compute_device())
-    a, b = denoise_halves(model, pair, precision=precision, tile_pixels=tile_pixels)
+    halves = pair_on(pair, compute_device())
+    a, b = denoise_halves(model, halves, precision=precision, tile_pixels=tile_pixels)
     if not residual:
-        return Denoised(color=to_host((a + b) / 2), error=to_host(standard_error(a, b)))
-    color, left = return_residual(pair, a, b)
-    return Denoised(color=to_host(color), error=to_host(torch.hypot(standard_error(a, b), left)))
+        return Denoised(color=to_image((a + b) / 2), error=to_image(standard_error(a, b)))
+    color, left = return_residual(halves, a, b)
+    return Denoised(color=to_image(color), error=to_image(torch.hypot(standard_error(a, b), left)))
 
 
 def denoise_halves(
-    model: Model, pair: Pair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
+    model: Model, pair: TensorPair, *, precision: Precision = "auto", tile_pixels: int = TILE_PIXELS
 ) -> tuple[Tensor, Tensor]:
-    """f(A) and f(B), linear radiance (H, W, 3) >= 0, on the device that computed them."""
+    """f(A) and f(B), linear radiance (1, 3, H, W) >= 0; `pair` lies on `compute_device`, and so do they."""
     with prepared(model, precision) as network:
         return _denoise(network, model, pair.a, tile_pixels), _denoise(network, model, pair.b, tile_pixels)
 
 
-def standard_error(a: Pixels, b: Pixels) -> Tensor:
-    """Root mean square of half the difference of `a` and `b`, (H, W, 3), over a square of `ERROR_WINDOW`."""
-    squares = ((to_nchw(a) - to_nchw(b)) / 2).square_()
-    return to_hwc(box_mean(squares, ERROR_WINDOW).sqrt_())
+def standard_error(a: Tensor, b: Tensor) -> Tensor:
+    """Root mean square of half the difference of `a` and `b`, (1, 3, H, W), over a square of `ERROR_WINDOW`."""
+    return box_mean(((a - b) / 2).square_(), ERROR_WINDOW).sqrt_()
 
 
 @contextmanager
@@ -108,21 +107,20 @@ def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]
 # Tiles
 
 
-def _denoise(network: nn.Module, model: Model, frame: Frame, tile_pixels: int) -> Tensor:
-    """The frame denoised, (H, W, 3), on the network's device."""
+def _denoise(network: nn.Module, model: Model, frame: TensorFrame, tile_pixels: int) -> Tensor:
+    """The frame denoised, (1, 3, H, W), on the network's device."""
     layers = frame.layers()
     missing = [name for name in model.layers if name not in layers]
     if missing:
         raise DatasetError(
             f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.layers)}"
         )
-    device = next(network.parameters()).device
-    stack = {name: to_nchw(layers[name], device) for name in model.layers}
-    factor = exposure(to_hwc(stack["color"]))
+    stack = {name: layers[name] for name in model.layers}
+    factor = exposure(stack["color"])
     result = torch.empty_like(stack["color"], memory_format=torch.channels_last)  # (H, W, 3) without a copy
     for tile in tiles(*frame.size, tile_pixels):
         result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, stack, factor, tile)
-    return to_hwc(result.div_(factor))
+    return result.div_(factor)
 
 
 def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], factor: Tensor, tile: Tile) -> Tensor:

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from denoiser.devices import TensorPair
 from denoiser.filters import gaussian, largest
 from denoiser.paper import LOSS_EPSILON
-from denoiser.transforms import to_hwc, to_nchw, tone_map
-from renderer_bridge.frame import Pair, Pixels
+from denoiser.transforms import tone_map
 
 LEVELS = 6
 """Bands; the last is the mean over about 64 pixels."""
@@ -66,17 +66,17 @@ MARGIN = 2 ** (LEVELS - 1)
 samples begin too."""
 
 
-def return_residual(pair: Pair, denoised_a: Pixels, denoised_b: Pixels) -> tuple[Tensor, Tensor]:
-    """Mean of the denoised halves plus the error they share, linear radiance (H, W, 3) >= 0, and what is left of that.
+def return_residual(pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of the denoised halves plus the error they share, linear radiance (1, 3, H, W) >= 0, and what is left of it.
 
-    `denoised_a` is f(A), `denoised_b` f(B), of the same network; both results lie where `denoised_a` does. What is left
-    is (H, W, 1), root mean square over the channels: shared error that the noise hides, and noise that came back with
+    `denoised_a` is f(A), `denoised_b` f(B), (1, 3, H, W), of the same network; all lies on one device. What is left is
+    (1, 1, H, W), root mean square over the channels: shared error that the noise hides, and noise that came back with
     what was returned. Layers that a frame lacks do not guide. Large pictures are worked on in strips, which changes
     nothing but the memory it takes.
     """
     height, width = pair.a.size
     strips = _strips(height, width)
-    halves = _Halves(pair, to_nchw(denoised_a), to_nchw(denoised_b))
+    halves = _Halves(pair, denoised_a, denoised_b)
     bands = _Bands(halves, keep=height * width <= KEEP_PIXELS)
     powers = [halves.fa.new_empty(2, -(-height // 2**level), -(-width // 2**level)) for level in range(LEVELS)]
     for strip in strips:
@@ -94,21 +94,19 @@ def return_residual(pair: Pair, denoised_a: Pixels, denoised_b: Pixels) -> tuple
             remaining += power
         result[..., strip, :] = (mean + returned * brightness).clamp_(min=0)
         left[..., strip, :] = remaining.sqrt_() * brightness
-    return to_hwc(_with_sky(halves, result)), to_hwc(left)
+    return _with_sky(halves, result), left
 
 
 class _Halves:
-    """Both halves as tensors (1, 3, H, W), all on the device of the denoised ones; `guides` are albedo and normal."""
+    """Both halves and the denoised ones, (1, 3, H, W); `guides` are albedo and normal."""
 
-    def __init__(self, pair: Pair, denoised_a: Tensor, denoised_b: Tensor) -> None:
-        device = denoised_a.device
-        self.fa, self.fb = denoised_a, denoised_b.to(device)
-        self.a, self.b = (to_nchw(half.color, device) for half in (pair.a, pair.b))
+    def __init__(self, pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor) -> None:
+        self.a, self.b, self.fa, self.fb = pair.a.color, pair.b.color, denoised_a, denoised_b
         self.guides: dict[str, tuple[Tensor, Tensor]] = {}
         for name in ("albedo", "normal"):
-            layers = [getattr(half, name) for half in (pair.a, pair.b)]
-            if all(layer is not None for layer in layers):
-                self.guides[name] = to_nchw(layers[0], device), to_nchw(layers[1], device)
+            a, b = getattr(pair.a, name), getattr(pair.b, name)
+            if a is not None and b is not None:
+                self.guides[name] = a, b
 
 
 def _with_sky(halves: _Halves, color: Tensor) -> Tensor:
