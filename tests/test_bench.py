@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from apps import _bench_online
+import apps.bench.online as bench_online
 from apps.bench.figure import in_turn
 from online.trainer import OnlineConfig
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
@@ -22,8 +22,8 @@ def test_taking_turns_gives_the_ratio_of_peer_to_ours(monkeypatch: pytest.Monkey
 def test_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = (("FLIGHT_SIZE", (48, 32)), ("HANDED_SIZE", (50, 30)))
     for name, value in (*sizes, ("FLIGHT_SPP", 1), ("FLIGHT_STEPS", 1), ("FLIGHT_FRAMES", 4)):
-        monkeypatch.setattr(_bench_online, name, value)
-    stages, turns, handed = _bench_online.bench_flight(BUILTIN_SCENE, 1)
+        monkeypatch.setattr(bench_online, name, value)
+    stages, turns, handed = bench_online.bench_flight(BUILTIN_SCENE, 1)
     assert all(stage in stages.detail for stage in ("render", "score", "train", "denoise", "combine"))
     assert turns.value.endswith("x")
     assert "50x30" in handed.name and handed.value.endswith("x")
@@ -33,8 +33,8 @@ def test_rest_converges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a time: what is shown of a resting camera must not be worse than the noisy mean."""
     settings = (("FLIGHT_SPP", 8), ("REST_SIDE", 48), ("REST_SPP", (16, 256)), ("REST_REFERENCE_SPP", 512))
     for name, value in settings:
-        monkeypatch.setattr(_bench_online, name, value)
-    figures = list(_bench_online.bench_rest(BUILTIN_SCENE))
+        monkeypatch.setattr(bench_online, name, value)
+    figures = list(bench_online.bench_rest(BUILTIN_SCENE))
     gains = [float(figure.value.split()[0]) for figure in figures]
     assert gains[0] > 1 and gains[1] > -0.1
 
@@ -42,15 +42,15 @@ def test_rest_converges(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = (("GROWTH_FRAMES", 6), ("GROWTH_WARM", 2), ("GROWTH_CONFIG", OnlineConfig(crop=32, batch=1)))
     for name, value in settings:
-        monkeypatch.setattr(_bench_online, name, value)
-    (figure,) = _bench_online.bench_growth(BUILTIN_SCENE)
+        monkeypatch.setattr(bench_online, name, value)
+    (figure,) = bench_online.bench_growth(BUILTIN_SCENE)
     assert "MiB" in figure.value or "needs Linux" in figure.detail
 
 
 def test_window() -> None:
     """In a process of its own: Qt's application ends with it."""
     code = (
-        "from apps import _bench_window as window; from renderer_bridge.mitsuba_scene import BUILTIN_SCENE\n"
+        "import apps.bench.window as window; from renderer_bridge.mitsuba_scene import BUILTIN_SCENE\n"
         "window.SECONDS, window.FLY_S, window.REST_S = 4, 1, 1\n"
         "print(*(figure.detail for figure in window.bench_window(BUILTIN_SCENE)), sep='\\n')"
     )
