@@ -80,6 +80,21 @@ def frame_of(
     return frame, repaired
 
 
+def layer_of(image: ExrImage, name: str) -> Image:
+    """The layer `name` (albedo, normal, position, depth) of a file that holds it alone, mended as in `read_frame`.
+
+    Its own channels are taken when the file has such, else plain `R G B` or `X Y Z`. Raises `ExrError` when there is
+    neither.
+    """
+    part = image.parts[0]
+    plain = [Place(0, names) for names in (("R", "G", "B"), ("X", "Y", "Z")) if set(names) <= set(part.channels)]
+    place = image.select().layers.get(name) or next(iter(plain), None)
+    if place is None:
+        found = ", ".join(image.channel_names())
+        raise ExrError(f"{image.path}: has no {name} layer; found {found}; needed is {accepted_names(name)} or R G B")
+    return _REPAIRS[name](image.pixels(place))[0]
+
+
 def pixels_within(image: ExrImage, place: Place, color: Place) -> Image:
     """The pixels at `place` (H, W, channels) in the data window of the color; zero where it has none."""
     pixels = image.pixels(place)

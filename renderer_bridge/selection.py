@@ -67,14 +67,16 @@ def select(parts: Sequence[Part], view: str = "", beauty: str | None = None) -> 
     """
     table = channel_table(parts, view or views(parts)[0])
     color = _named(table, beauty) if beauty is not None else _find(parts, table, "color")
-    if color is None:
-        return Selection(view, {}, None)
-    near = {name: place for name, place in table.items() if name.startswith(_prefix(table, color))}
-    layers = {"color": color}
+    near, layers = table, {}
+    if color is not None:
+        near = {name: place for name, place in table.items() if name.startswith(_prefix(table, color))}
+        layers["color"] = color
     for layer in LAYERS[1:]:
         place = _find_in(near, layer) or _find(parts, table, layer)
         if place is not None:
             layers[layer] = place
+    if color is None:
+        return Selection(view, layers, None)
     result = color if beauty is not None else _cycles_result(table, color) or color
     alpha = _alpha(table, result) or _alpha(table, color)
     if alpha is not None:

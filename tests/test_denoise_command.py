@@ -10,6 +10,7 @@ import numpy as np
 import OpenEXR
 import pytest
 import torch
+from fake_denoising import halve
 from torch import nn
 
 from apps.denoise import main
@@ -94,17 +95,21 @@ def named(layer: str, seed: int, suffixes: str = "RGB", dtype: Any = np.float32)
     return {f"{layer}.{s}" if layer else s: np.ascontiguousarray(pixels[..., i]) for i, s in enumerate(suffixes)}
 
 
-def changed_channels(before: ExrImage, after: ExrImage) -> set[str]:
-    """Names of the channels whose pixels differ; everything else must be the same."""
+ERROR = {f"n2n.error.{c}" for c in "RGB"}
+
+
+def changed_channels(before: ExrImage, after: ExrImage, new: set[str] = frozenset()) -> set[str]:  # type: ignore
+    """Names of the channels whose pixels differ; everything else, but `new` channels, must be the same."""
     assert [part.name for part in before.parts] == [part.name for part in after.parts]
     changed = set()
-    for old, new in zip(before.parts, after.parts, strict=True):
-        assert set(old.header) == set(new.header) and list(old.channels) == list(new.channels)
+    for old, now in zip(before.parts, after.parts, strict=True):
+        assert set(old.header) == set(now.header)
+        assert list(old.channels) == [name for name in now.channels if name not in new]
         for key, value in old.header.items():
-            assert key == "channels" or np.array_equal(np.asarray(value), np.asarray(new.header[key])), key
+            assert key == "channels" or np.array_equal(np.asarray(value), np.asarray(now.header[key])), key
         for name, pixels in old.channels.items():
-            assert pixels.dtype == new.channels[name].dtype
-            if not np.array_equal(pixels, new.channels[name]):
+            assert pixels.dtype == now.channels[name].dtype
+            if not np.array_equal(pixels, now.channels[name]):
                 changed.add(name)
     return changed
 
@@ -132,7 +137,11 @@ def test_a_pair_is_averaged(denoise: Run, weights: Path, tmp_path: Path) -> None
     pair = Pair(read_frame(a)[0], read_frame(b)[0])
     expected = denoise_pair(load_model(weights), pair, precision="fp32").color
     np.testing.assert_array_equal(read_frame(tmp_path / "out.exr")[0].color, expected)
-    assert changed_channels(read_exr(a), read_exr(tmp_path / "out.exr")) == {"R", "G", "B"}
+    after = read_exr(tmp_path / "out.exr")
+    assert changed_channels(read_exr(a), after, new=ERROR) == {"R", "G", "B"}
+    error = denoise_pair(load_model(weights), pair, precision="fp32").error
+    assert error is not None
+    np.testing.assert_array_equal(after.parts[0].channels["n2n.error.G"], error[..., 1])
 
 
 def test_a_pair_without_its_residual_is_the_mean_of_both(denoise: Run, weights: Path, tmp_path: Path) -> None:
@@ -309,3 +318,96 @@ def test_an_output_that_cannot_be_written(denoise: Run, tmp_path: Path) -> None:
     code, said = denoise(source, "-o", tmp_path / "folder.exr")
     assert code == 1 and "is a folder" in said
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder.exr", "x.exr"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Many files
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are what is tested: a network of no cost."""
+    halve(monkeypatch)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".exr"}
+
+
+def test_a_folder_once_again_and_anew(free: None, denoise: Run, tmp_path: Path) -> None:
+    renders = tmp_path / "renders"
+    renders.mkdir()
+    for name, seed in (("x.a.exr", 1), ("x.b.exr", 2), ("y.exr", 3)):
+        our_file(renders / name, seed)
+    before = contents(renders)
+    code, said = denoise(renders)
+    assert code == 0 and "2 of 2 done" in said
+    done = contents(renders / "denoised")
+    assert set(done) == {"x.exr", "y.exr"} and contents(renders) == before
+    assert (renders / "denoised" / "report.csv").read_text().count("done") == 2
+    (renders / "denoised" / "y.exr").unlink()
+    code, said = denoise(renders)
+    assert code == 0 and "1 of 2 results are there already" in said and "1 of 1 done" in said
+    assert contents(renders / "denoised") == done
+    assert denoise(renders)[1] == "2 of 2 results are there already; --overwrite replaces them\n"
+    (renders / "denoised" / "y.exr").write_bytes(b"old")
+    assert denoise(renders, "--overwrite")[0] == 0
+    assert contents(renders / "denoised") == done
+
+
+def test_failed_frames_are_named_at_the_end_and_the_others_done(free: None, denoise: Run, tmp_path: Path) -> None:
+    for number in (1, 2, 4):
+        our_file(tmp_path / f"f.{number:04d}.exr", number)
+    (tmp_path / "f.0002.exr").write_bytes(b"broken")
+    code, said = denoise(tmp_path / "f.####.exr", "--frames", "1-4", "-o", tmp_path / "out" / "g.%02d.exr")
+    assert code == 1 and "2 of 4 done" in said
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert "f.0002.exr: is not an EXR file" in errors[0] and "f.0003.exr: there is no such file" in errors[1]
+    assert set(contents(tmp_path / "out")) == {"g.01.exr", "g.04.exr"}
+
+
+def test_an_interrupt_leaves_whole_files_and_a_report(
+    free: None, denoise: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        our_file(tmp_path / f"{number}.exr", number)
+    seen: list[Any] = []
+
+    def interrupted(self: Any, record: Any) -> None:
+        seen.append(record)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("apps.denoise.report.Report.add", interrupted)
+    code, said = denoise(tmp_path, "-o", tmp_path / "out")
+    assert code == 130 and "interrupted: 2 of 6 are done; the same command does the others" in said
+    files = list((tmp_path / "out").glob("*.exr"))
+    assert 2 <= len(files) < 6 and not list((tmp_path / "out").glob(".*"))
+    for file in files:
+        assert read_frame(file)[0].size == (HEIGHT, WIDTH)
+
+
+def test_one_result_beside_its_input_is_not_replaced_by_itself(free: None, denoise: Run, tmp_path: Path) -> None:
+    source = our_file(tmp_path / "x.exr")
+    assert denoise(source) == (0, f"{tmp_path}/x.denoised.exr: denoised {WIDTH}x{HEIGHT}\n")
+    assert denoise(source) == (1, f"error: {tmp_path}/x.denoised.exr: is there already; --overwrite replaces it\n")
+    assert denoise(source, "--overwrite", "--blend", "0")[0] == 0
+    assert changed_channels(read_exr(source), read_exr(tmp_path / "x.denoised.exr")) == set()
+
+
+def test_the_list_shows_and_writes_nothing(denoise: Run, tmp_path: Path) -> None:
+    source = our_file(tmp_path / "x.exr")
+    (tmp_path / "bad.exr").write_bytes(b"bad")
+    code, said = denoise(source, "--list")
+    assert code == 0 and "color, replaced" in said and "albedo" in said
+    code, said = denoise(tmp_path, "--list")
+    assert code == 1 and "bad.exr: is not an EXR file" in said and "color, replaced" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.exr", "x.exr"]
+
+
+@pytest.mark.parametrize("option", [("--blend", "1.5"), ("--frames", "1-2"), ("--png", "x.png")])
+def test_options_that_do_not_fit_many(denoise: Run, tmp_path: Path, option: tuple[str, str]) -> None:
+    sources = our_file(tmp_path / "x.exr"), our_file(tmp_path / "y.exr")
+    code, said = denoise(*sources, "-o", tmp_path / "out", *option)
+    assert code == 2 and said.startswith("error: ") and option[1] in said

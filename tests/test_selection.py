@@ -70,6 +70,11 @@ def test_the_picture_asked_for_is_the_one_replaced() -> None:
     assert select(parts, beauty="absent").result is None
 
 
+def test_layers_are_found_without_a_color() -> None:
+    found = select([part("N", suffixes="XYZ")])
+    assert found.layers == {"normal": (0, ("N.X", "N.Y", "N.Z"))} and found.result is None
+
+
 def test_noisy_image_without_combined_is_replaced_itself() -> None:
     parts = [part("V.Noisy Image", name="a"), part("V.Combined", name="b", suffixes="XYZ")]
     assert select(parts).result == (0, rgb("V.Noisy Image"))

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file
 from toy_pairs import write_toy_pairs
 
-from apps.train import main
+from apps.train import Command, main
 from denoiser.model import Description, load_model, save_weights
 from denoiser.networks.unet import UNet
 from denoiser.training.checkpoint import CONFIG, LOG, MODEL, OPTIMIZER
@@ -298,6 +298,11 @@ def test_values_outside_the_accepted_are_wrong_usage(field: str, value: Any) -> 
 
 def arguments(toy: Path, run_dir: Path) -> list[str]:
     return [str(toy), "-o", str(run_dir), "--steps", "3", "--batch", "1", "--crop", "32", "--validation-every", "2"]
+
+
+def test_without_an_output_the_run_is_beside_the_pairs(tmp_path: Path) -> None:
+    assert Command((tmp_path / "pairs", tmp_path / "more")).run_folder == tmp_path / "pairs-run"
+    assert Command((tmp_path / "pairs",), tmp_path / "run").run_folder == tmp_path / "run"
 
 
 def test_the_command_trains_draws_and_says_when_it_is_done(

@@ -1,6 +1,6 @@
 """n2n-train: train a denoiser from noisy pairs alone.
 
-    n2n-train pairs/ -o run/                                    begin, or go on with, a run
+    n2n-train pairs/                                            begin, or go on with, a run in pairs-run/
     n2n-train pairs/ more/ -o run/ --steps 50000 --crop 256     several folders of pairs; see --help
     torchrun --nproc-per-node 4 -m apps.train pairs/ -o run/    several GPUs
 
@@ -45,12 +45,19 @@ class Command:
 
     pairs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PAIRS ...")]
     """Folders with <view>.a.exr and <view>.b.exr."""
-    output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
-    """Run folder: weights, checkpoint, log and plots."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
+    """Run folder: weights, checkpoint, log and plots; by default beside the first folder of pairs, pairs-run for
+    pairs."""
     cache: Path | None = None
     """Folder for the decoded pairs, 48 bytes a pixel; by default .n2n-cache in each folder of pairs, or in the run
     folder for pairs that cannot be written."""
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the run is: `output`, or beside the first folder of pairs."""
+        first = self.pairs[0].absolute()
+        return self.output or first.with_name(f"{first.name}-run")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,13 +70,13 @@ def _train(command: Command) -> None:
     first = os.environ.get("RANK", "0") == "0"
     with contextlib.ExitStack() as stack:
         if first:
-            stack.enter_context(sole_writer(command.output))
+            stack.enter_context(sole_writer(command.run_folder))
         stop, progress = stack.enter_context(_stop_signals()), stack.enter_context(_progress(visible=first))
         if first:
             _fill_cache(command, progress, stop)
         last = _follow(command, progress, stop, first)
     if first and last is None:
-        progress_console.print(f"{command.output}: is finished; its weights are in {command.output / MODEL}")
+        progress_console.print(f"{command.run_folder}: is finished; its weights are in {command.run_folder / MODEL}")
     if first and last is not None and last.step < command.config.steps:
         raise KeyboardInterrupt(f"saved at step {last.step}; run the same command to go on")
 
@@ -78,7 +85,7 @@ def _fill_cache(command: Command, progress: Progress, stop: threading.Event) -> 
     """Decode the EXR files that are new or changed, with a progress bar."""
     task = progress.add_task("reading pairs", total=None, note="")
     repaired: Counter[str] = Counter()
-    views = find_views(command.pairs, command.cache, fallback=command.output)
+    views = find_views(command.pairs, command.cache, fallback=command.run_folder)
     for record in build_cache(views, references=command.config.clean_targets):
         progress.update(task, completed=record.done, total=record.total, note=record.view)
         repaired.update(record.repaired)
@@ -94,7 +101,7 @@ def _follow(command: Command, progress: Progress, stop: threading.Event, first: 
     """Train, show each record, keep the plots up to date; gives the last record, None when there was nothing to do."""
     strip, recent = Strip(), deque[TrainRecord](maxlen=SHOWN_STEPS)
     task = progress.add_task("training", total=command.config.steps, note="")
-    with contextlib.closing(train(command.config, command.pairs, command.output, command.cache)) as records:
+    with contextlib.closing(train(command.config, command.pairs, command.run_folder, command.cache)) as records:
         for record in records:
             if not recent:
                 progress.reset(task, completed=record.step - 1)  # so that a resumed run's time left is right
@@ -102,13 +109,13 @@ def _follow(command: Command, progress: Progress, stop: threading.Event, first: 
             progress.update(task, completed=record.step, note=_note(recent))
             if first and record.validation is not None:
                 progress.console.print(_sentence(record))
-                plot_log(command.output)
+                plot_log(command.run_folder)
                 strip.add(record.step, record.validation)
-                strip.save(command.output / "validation.png")
+                strip.save(command.run_folder / "validation.png")
             if stop.is_set():
                 break
     if first and recent:
-        plot_log(command.output)
+        plot_log(command.run_folder)
     return recent[-1] if recent else None
 
 

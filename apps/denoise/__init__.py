@@ -1,0 +1,209 @@
+"""n2n-denoise: denoise EXR files of any renderer: frames, pairs, folders, sequences.
+
+    n2n-denoise frame.exr                                   writes frame.denoised.exr beside it
+    n2n-denoise frame.a.exr frame.b.exr -o clean.exr        both halves of a pair
+    n2n-denoise renders/ -o clean/                          a folder; x.a.exr and x.b.exr in it are a pair
+    n2n-denoise beauty.####.exr --frames 1-240 -o clean/    a sequence
+    n2n-denoise --pair 'a/*.exr' 'b/*.exr' -o clean/        pairs of any name
+    n2n-denoise frame.exr --list                            what it holds, and what would be used
+
+A result is its (first) input with the color replaced and all else as it was, bit for bit; of a pair it also holds the
+estimated standard error as `n2n.error`. In files of Blender Cycles that hold `Noisy Image` and `Combined`, the first is
+read and the second replaced, for that is the one people look at. Several files leave a report.csv beside the results,
+and the same command again does what is missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from apps.command import DONE, FAILED, progress_console, run
+from apps.denoise.inputs import find_jobs, lone_halves
+from apps.denoise.listing import tables
+from apps.denoise.report import Report, said, table
+from apps.pictures import to_display, write_png
+from denoiser.inference.files import denoise_files
+from denoiser.inference.records import FileJob, FileOptions, FileRecord
+from denoiser.model import DEFAULT_NAME
+from denoiser.precision import Precision
+from renderer_bridge.errors import N2NError, OutputError, UsageError
+from renderer_bridge.exr import read_exr
+
+
+@dataclass(frozen=True)
+class DenoiseConfig:
+    """Denoise EXR files; every layer that is not denoised is kept as it is, and no input is touched."""
+
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="EXR ...")] = ()
+    """EXR files, folders, globs, or sequences such as beauty.%04d.exr or beauty.####.exr."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """A folder, a pattern, or for one input an .exr; by default beside the input, x.denoised.exr or denoised/."""
+    frames: str | None = None
+    """Which numbers of a sequence: 1-240, 1-240x2, or 1,5,9-12; by default those that exist."""
+    pair: tuple[str, str] | None = None
+    """Instead of inputs: the first halves and the second, as names of files, folders, globs or sequences."""
+    albedo: str | None = None
+    """Where albedo is, if not in the inputs: a file, folder or pattern with the same frame or the same words for *."""
+    normal: str | None = None
+    """Where normals are, as --albedo."""
+    layer: str | None = None
+    """The color to denoise where a file has several, such as ViewLayer.Combined; --list shows them."""
+    model: str = DEFAULT_NAME
+    """Weights: a .safetensors file, or the name of shipped ones."""
+    blend: float = 1.0
+    """Share of the denoised picture in the result, 0 to 1; the rest is the noisy one."""
+    also: str | None = None
+    """Light groups or passes to denoise with the beauty, so that they still sum to it: diffuse,glossy."""
+    alpha: bool = False
+    """Denoise alpha too; otherwise it is kept."""
+    fireflies: bool = False
+    """Hold isolated bright pixels back first; the report tells what light that took."""
+    residual: bool = True
+    """Of a pair: return what both halves get wrong alike; --no-residual gives the mean of the denoised halves."""
+    overwrite: bool = False
+    """Replace results that are there already; without it they are left out."""
+    list: bool = False
+    """Show what the inputs hold and what would be used as what; nothing is written."""
+    png: Path | None = None
+    """Of one input: also write a tone-mapped picture."""
+    precision: Precision = "auto"
+    """bf16, fp32, or auto: bf16 where the processor has instructions for it."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of n2n-denoise; returns the exit code."""
+    config = tyro.cli(DenoiseConfig, args=argv, prog="n2n-denoise", description=__doc__)
+    return run(lambda: denoise(config))
+
+
+def denoise(config: DenoiseConfig) -> int:
+    """Do what `config` asks; gives the exit code. Raises an `N2NError` where nothing can be begun."""
+    jobs = find_jobs(
+        config.inputs,
+        config.output,
+        frames=config.frames,
+        pair=config.pair,
+        albedo=config.albedo,
+        normal=config.normal,
+    )
+    if config.list:
+        return _list(jobs, config.layer)
+    options = _options(config)
+    if config.png is not None and (config.png.suffix.lower() != ".png" or len(jobs) > 1):
+        wrong = "its name must end in .png" if len(jobs) == 1 else f"one input is accepted, not {len(jobs)}"
+        raise UsageError(f"{config.png}: {wrong}")
+    todo = [job for job in jobs if config.overwrite or not job.output.exists()]
+    return _one(config, jobs[0], todo, options) if len(jobs) == 1 else _many(jobs, todo, options)
+
+
+def _options(config: DenoiseConfig) -> FileOptions:
+    if not 0.0 <= config.blend <= 1.0:
+        raise UsageError(f"--blend {config.blend}: 0 to 1 is accepted")
+    also = tuple(name.strip() for name in (config.also or "").split(",") if name.strip())
+    return FileOptions(
+        config.model,
+        config.precision,
+        config.layer,
+        config.blend,
+        config.alpha,
+        also,
+        config.fireflies,
+        config.residual,
+    )
+
+
+def _list(jobs: list[FileJob], layer: str | None) -> int:
+    code = DONE
+    for path in dict.fromkeys(path for job in jobs for path in (job.source, job.other) if path is not None):
+        try:
+            for each in tables(path, layer):
+                progress_console.print(each)
+        except N2NError as error:
+            progress_console.print(f"error: {error}")
+            code = FAILED
+    return code
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One picture: a sentence or two; many: a progress bar, a table and a report
+
+
+def _one(config: DenoiseConfig, job: FileJob, todo: list[FileJob], options: FileOptions) -> int:
+    if not todo and not job.output.is_dir():
+        raise OutputError(f"{job.output}: is there already; --overwrite replaces it")
+    (record,) = denoise_files([job], options)
+    if record.failure is not None:
+        return _say(f"error: {record.failure}", FAILED)
+    for layer, count in record.repaired.items():
+        _say(f"{job.source}: {count} {layer} pixels were infinite, NaN or out of range and were mended")
+    for sentence in record.warnings:
+        _say(f"{job.source}: {sentence}")
+    if record.fireflies:
+        _say(f"{job.source}: {record.fireflies} fireflies held back, {100 * record.taken:.3g} % of the light")
+    if record.error is not None:
+        share = f", {100 * record.error / record.radiance:.1f} % of the mean radiance" if record.radiance else ""
+        _say(f"estimated standard error{'' if options.residual else ' of the noise left'}: {record.error:.4g}{share}")
+    written = [str(job.output)]
+    if config.png is not None:
+        image = read_exr(job.output)
+        result = image.select(beauty=options.layer).result
+        assert result is not None
+        write_png(config.png, to_display(image.pixels(result)))
+        written.append(str(config.png))
+    return _say(f"{' '.join(written)}: denoised {record.size[1]}x{record.size[0]}")
+
+
+def _say(sentence: str, code: int = DONE) -> int:
+    print(sentence, file=sys.stderr)
+    return code
+
+
+def _many(jobs: list[FileJob], todo: list[FileJob], options: FileOptions) -> int:
+    if len(todo) < len(jobs):
+        _say(f"{len(jobs) - len(todo)} of {len(jobs)} results are there already; --overwrite replaces them")
+    if not todo:
+        return DONE
+    lone = lone_halves(todo)
+    if lone:
+        _say(f"{lone[0]}{f' and {len(lone) - 1} more' if len(lone) > 1 else ''}: a pair needs its .b.exr too")
+    report, records = Report(jobs), []
+    try:
+        for record in _followed(denoise_files(todo, options), len(todo)):
+            records.append(record)
+            report.add(record)
+    except KeyboardInterrupt:
+        done = sum(record.failure is None for record in records)
+        raise KeyboardInterrupt(f"{done} of {len(todo)} are done; the same command does the others") from None
+    finally:
+        if records:
+            report.save()
+    progress_console.print(table(records))
+    for sentence in said(records):
+        _say(sentence)
+    failed = [record.failure for record in records if record.failure is not None]
+    for reason in failed:
+        _say(f"error: {reason}")
+    return FAILED if failed else DONE
+
+
+def _followed(records: Iterator[FileRecord], total: int) -> Iterator[FileRecord]:
+    """The same records, with a progress bar."""
+    columns = (
+        TextColumn("denoising"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[name]}"),
+    )
+    with Progress(*columns, console=progress_console) as progress:
+        task = progress.add_task("", total=total, name="")
+        for record in records:
+            progress.update(task, advance=1, name=record.job.output.name)
+            yield record

@@ -1,0 +1,7 @@
+"""`python -m apps.denoise`."""
+
+import sys
+
+from apps.denoise import main
+
+sys.exit(main())

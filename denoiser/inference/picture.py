@@ -1,0 +1,95 @@
+"""One picture of a file, from its pixels to those that go back: guard, network, alpha, passes, blend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from denoiser.inference.denoise import denoise_frame, denoise_pair
+from denoiser.inference.fireflies import clamp_fireflies
+from denoiser.inference.records import FileOptions
+from denoiser.inference.shares import share_out
+from denoiser.model import Model
+from renderer_bridge.frame import Denoised, Frame, Image, Pair
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A picture as read: one frame or the two halves of a pair; of each half also alpha (H, W, 1) and passes (H, W, 3).
+
+    `alpha` is empty, and so is each list of `passes`, where none is to be denoised.
+    """
+
+    frames: tuple[Frame, ...]
+    alpha: tuple[Image, ...] = ()
+    passes: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What goes back into the file, and what there is to tell; see `FileRecord`."""
+
+    color: Image
+    error: Image | None
+    alpha: Image | None
+    passes: Mapping[str, Image]
+    fireflies: int
+    taken: float
+
+
+def denoise_picture(model: Model, noisy: Noisy, options: FileOptions) -> Cleaned:
+    """Denoise one picture as `options` ask. Raises what `denoise` does."""
+    frames, fireflies, taken = _guarded(noisy.frames) if options.fireflies else (noisy.frames, 0, 0.0)
+    denoised = _denoise(model, frames, options)
+    before = _mean(tuple(frame.color for frame in noisy.frames))
+    passes = {name: _mean(halves) for name, halves in noisy.passes.items()}
+    shared = share_out(denoised.color, before, list(passes.values()), frames[0]) if passes else ()
+    cleaned = dict(zip(passes, shared, strict=True))
+    return Cleaned(
+        color=_blended(before, denoised.color, options.blend),
+        error=denoised.error,
+        alpha=_alpha(model, frames, noisy.alpha, options) if noisy.alpha else None,
+        passes={name: _blended(passes[name], each, options.blend) for name, each in cleaned.items()},
+        fireflies=fireflies,
+        taken=taken,
+    )
+
+
+def _guarded(frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], int, float]:
+    """Frames without fireflies, how many pixels that were, and the mean share of light taken."""
+    others = frames[::-1] if len(frames) == 2 else (None,)
+    clamped = [
+        clamp_fireflies(frame.color, None if other is None else other.color)
+        for frame, other in zip(frames, others, strict=True)
+    ]
+    guarded = tuple(replace(frame, color=each.color) for frame, each in zip(frames, clamped, strict=True))
+    return guarded, sum(each.pixels for each in clamped), sum(each.taken for each in clamped) / len(clamped)
+
+
+def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> Denoised:
+    if len(frames) == 1:
+        return denoise_frame(model, frames[0], precision=options.precision)
+    return denoise_pair(model, Pair(frames[0], frames[1]), precision=options.precision, residual=options.residual)
+
+
+def _alpha(model: Model, frames: tuple[Frame, ...], alpha: tuple[Image, ...], options: FileOptions) -> Image:
+    """Alpha (H, W, 1) denoised as a gray picture with the layers of the color, held to [0, 1]."""
+    if len(alpha) == 2 and np.array_equal(*alpha):  # no noise, no pair
+        frames, alpha = frames[:1], alpha[:1]
+    gray = tuple(replace(frame, color=np.repeat(each, 3, axis=2)) for frame, each in zip(frames, alpha, strict=True))
+    cleaned = _denoise(model, gray, options).color.mean(axis=2, keepdims=True)
+    return _blended(_mean(alpha), cleaned.clip(0, 1), options.blend)
+
+
+def _mean(halves: tuple[Image, ...]) -> Image:
+    result: Image = halves[0] if len(halves) == 1 else (halves[0] + halves[1]) / np.float32(2)
+    return result
+
+
+def _blended(noisy: Image, cleaned: Image, share: float) -> Image:
+    if share == 1.0:
+        return cleaned
+    result: Image = noisy + np.float32(share) * (cleaned - noisy)
+    return result
