@@ -26,6 +26,8 @@ class RenderSetConfig:
     """Scene files; a folder stands for the scene.xml in it, or in each folder in it."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder that receives one pair folder a scene."""
+    prefix: str = ""
+    """Put before the scene's name in the name of its pair folder."""
     views: int = 2
     """Views of each scene: its own camera and seeded ones around it."""
     spp: str = "1..64"
@@ -53,7 +55,7 @@ def render(config: RenderSetConfig) -> int:
     if min(config.views, config.pixels) < 1 or config.target_spp < 0 or config.minutes <= 0:
         raise UsageError("--views and --pixels must be at least 1, --minutes above 0 and --target-spp not negative")
     request = PairRequest(SppRange.parse(config.spp), config.views, target_spp=config.target_spp, seed=config.seed)
-    jobs = scene_jobs(scene_files(config.scenes), config.output, request, config.pixels, config.variant)
+    jobs = scene_jobs(scene_files(config.scenes), config.output, config.prefix, request, config.pixels, config.variant)
     records = []
     for record in render_set(jobs, config.minutes * 60):
         records.append(record)

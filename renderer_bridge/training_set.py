@@ -57,12 +57,14 @@ class SceneRecord:
     reason: str = ""
 
 
-def scene_jobs(scenes: Sequence[Path], folder: Path, request: PairRequest, pixels: int, variant: str) -> list[SceneJob]:
-    """A job for every scene file; its folder is named after the scene's, its seed follows from that name.
+def scene_jobs(
+    scenes: Sequence[Path], folder: Path, prefix: str, request: PairRequest, pixels: int, variant: str
+) -> list[SceneJob]:
+    """A job for every scene file; its folder is named after the scene's, with `prefix`; its seed follows from the name.
 
     Raises `DatasetError` when two scenes would share a folder.
     """
-    names = [scene.resolve().parent.name if scene.name == "scene.xml" else scene.stem for scene in scenes]
+    names = [prefix + (scene.resolve().parent.name if scene.name == "scene.xml" else scene.stem) for scene in scenes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DatasetError(f"{folder}: several scenes are called {', '.join(twice)}; each needs a name of its own")

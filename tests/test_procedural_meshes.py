@@ -48,8 +48,11 @@ def test_ply_has_all_vertices_and_faces() -> None:
 
 
 def test_rays_find_the_first_triangle() -> None:
-    hits = first_hits((0, 0.5, 5), np.array([[0, 0, -1.0], [0, 1, 0]]), [box((1, 1, 1)), box((1, 1, 1), (0, 0, -3))])
+    hits, meshes = first_hits(
+        (0, 0.5, 5), np.array([[0, 0, -1.0], [0, 1, 0]]), [box((1, 1, 1)), box((1, 1, 1), (0, 0, -3))]
+    )
     assert hits[0] == pytest.approx(4.5) and np.isinf(hits[1])
+    assert meshes == [0, -1]
 
 
 def test_a_blocked_view_and_a_bare_wall_are_not_worth_seeing() -> None:
@@ -58,6 +61,7 @@ def test_a_blocked_view_and_a_bare_wall_are_not_worth_seeing() -> None:
     assert not is_worth_seeing(view, [wall])
     furnished = [
         wall,
+        box((1, 0.6, 1), (1.8, -0.7, 1)),
         box((1, 1, 1), (0.5, 0, 0.5)),
         box((1, 1, 3), (-1, -1, 0.2)),
         quad((-9, -0.7, 9), (18, 0, 0), (0, 0, -18)),

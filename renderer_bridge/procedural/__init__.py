@@ -31,7 +31,7 @@ __all__ = ["Assets", "build", "scene_xml", "write_scene"]
 
 SCENE_STREAM = 32  # derive_seed
 KINDS = {"room": 4.5, "studio": 2.0, "outdoors": 1.5, "hall": 1.0, "box": 1.0}
-TRIES = 12
+TRIES = 6
 FOG_SHARE = 0.25  # of the halls
 BUILDERS = {
     "room": build_room,

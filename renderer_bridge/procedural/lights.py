@@ -15,7 +15,7 @@ from renderer_bridge.procedural.scenery import Scenery
 
 def lamp_color(random: Random) -> Field:
     """White of some temperature, now and then a color."""
-    return tint(random, 0.95) if chance(random, 0.12) else blackbody_tint(random.uniform(2200, 8000))
+    return tint(random, 0.7) if chance(random, 0.1) else blackbody_tint(random.uniform(2200, 8000))
 
 
 def area(radiance: ArrayLike) -> str:

@@ -186,7 +186,7 @@ def _furnish(scenery: Scenery, walls: list[Wall], size: tuple[float, float], cam
     random = scenery.random
     taken = [(camera[0], camera[2], 0.6), (0.8 * camera[0], 0.8 * camera[2], 0.4)]
     table = {name: weight for name, (_, weight, _) in FURNITURE.items()}
-    for _ in range(int(random.integers(4, 16))):
+    for _ in range(int(random.integers(7, 20))):
         name = pick(random, table)
         build, _, radius = FURNITURE[name]
         for _ in range(12):

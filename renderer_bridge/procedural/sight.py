@@ -13,7 +13,8 @@ RAYS = (9, 7)  # across and down the picture
 NEAREST = 0.15  # metres; what comes nearer fills the picture
 LEAST_MEDIAN = 0.25  # of the distance to what is looked at: nothing large stands in between
 LEAST_HITS = 0.35  # share of rays that do not end in the sky
-LEAST_SPREAD = 0.12  # of the logarithm of the distances: more to see than one wall
+LEAST_SPREAD = 0.15  # of the logarithm of the distances: more to see than one wall
+LEAST_MESHES = 5  # different ones that the rays meet
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,24 @@ class View:
 def is_worth_seeing(view: View, meshes: list[Mesh]) -> bool:
     """Whether the view is open, and shows more than sky or a bare wall."""
     forward = view.target - view.origin
-    distances = first_hits(view.origin, _fan(view), meshes)
+    distances, seen = first_hits(view.origin, _fan(view), meshes)
     hits = distances[np.isfinite(distances)]
-    if len(hits) < LEAST_HITS * len(distances) or hits.min() < NEAREST:
+    if len(hits) < LEAST_HITS * len(distances) or hits.min() < NEAREST or len(set(seen)) < LEAST_MESHES:
         return False
     open_enough = bool(np.median(distances) > LEAST_MEDIAN * np.linalg.norm(forward))
     return open_enough and bool(np.log(hits).std() > LEAST_SPREAD)
 
 
-def first_hits(origin: ArrayLike, directions: Vector, meshes: list[Mesh]) -> Vector:
-    """Distance along each unit direction (N, 3) to the first triangle; infinity where there is none."""
-    nearest = np.full(len(directions), np.inf)
-    for mesh in meshes:
+def first_hits(origin: ArrayLike, directions: Vector, meshes: list[Mesh]) -> tuple[Vector, list[int]]:
+    """Distance along each unit direction (N, 3) to the first triangle, and its mesh; infinity and -1 for none."""
+    nearest, which = np.full(len(directions), np.inf), [-1] * len(directions)
+    for number, mesh in enumerate(meshes):
         corners = mesh.vertices[mesh.faces]
         for index, direction in enumerate(directions):
-            nearest[index] = min(nearest[index], _nearest_hit(np.asarray(origin), direction, corners))
-    return nearest
+            distance = _nearest_hit(np.asarray(origin), direction, corners)
+            if distance < nearest[index]:
+                nearest[index], which[index] = distance, number
+    return nearest, which
 
 
 def _nearest_hit(origin: Vector, direction: Vector, corners: Vector) -> float:

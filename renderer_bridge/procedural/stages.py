@@ -20,7 +20,7 @@ from renderer_bridge.procedural.things import any_thing
 def build_studio(scenery: Scenery) -> None:
     """A few things close by on a table or a sweep, under soft boxes, spots or a sky."""
     random = scenery.random
-    angle, away = random.uniform(-0.6, 0.6), random.uniform(1.6, 3.5)
+    angle, away = random.uniform(-0.6, 0.6), random.uniform(1.5, 2.8)
     eye = np.array([away * np.sin(angle), random.uniform(0.25, 1.8), away * np.cos(angle)])
     add_camera(scenery, eye, (0, random.uniform(0.15, 0.4), 0), (20, 60), lens=0.4)
     if chance(random, 0.6):
@@ -32,7 +32,7 @@ def build_studio(scenery: Scenery) -> None:
         scenery.mesh(sheet(grid), surface(scenery, pictures.WALLS, gloss=0.4))
     else:
         scenery.mesh(box((6, 0.1, 4), (0, -0.1, 0)), surface(scenery, pictures.FLOORS, gloss=0.6))
-    _scatter(scenery, int(random.integers(2, 12)), 1.1, (0.2, 0.8))
+    _scatter(scenery, int(random.integers(4, 16)), 1.1, (0.25, 1.0))
     lit = False
     if chance(random, 0.7):
         kind = add_sky(scenery, strength=log_uniform(random, 0.4, 1.5))
@@ -132,7 +132,7 @@ def build_box(scenery: Scenery) -> None:
     scenery.mesh(joined(walls), surface(scenery, pictures.WALLS, 0.2))
     for x in (-1, 1):
         scenery.mesh(quad((x, 0, -1), (0, 0, 2), (0, 2, 0)), surface(scenery, pictures.THINGS, 0.2))
-    for _ in range(int(random.integers(2, 9))):
+    for _ in range(int(random.integers(4, 13))):
         _form(scenery)
     if chance(random, 0.25):
         add_sky(scenery, strength=log_uniform(random, 0.3, 1.0))
