@@ -1,0 +1,140 @@
+"""A kernel-predicting network: every output is a weighted mean of the input's own samples.
+
+So lamps keep their radiance, and nothing gets brighter than the samples around it. The trunk works at half resolution,
+2x2 pixels as channels; it predicts 5x5 weights at full, half, quarter, eighth and sixteenth resolution, which are
+applied to radiance over albedo and blended from coarse to fine.
+
+Sources: Bako et al., "Kernel-Predicting Convolutional Networks for Denoising Monte Carlo Renderings", 2017 (predicted
+weights, albedo taken out); Vogels et al., "Denoising with Kernel Prediction and Asymmetric Loss Functions", 2018
+(several resolutions). The weighted pooling of samples is ours: it lets a firefly count little before it is spread.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from denoiser.networks.kernels import TAPS, filtered
+from denoiser.paper import LEAKY_SLOPE
+from denoiser.transforms import tone_map
+
+WIDTHS = (48, 72, 96, 128)
+"""Channels at half, quarter, eighth and sixteenth resolution."""
+
+LEVELS = len(WIDTHS)
+ALIGNMENT = 2**LEVELS
+"""Height and width of the input must be multiples of this."""
+
+ALBEDO_GUARD = 0.05
+"""Added to albedo where radiance is divided by it, and multiplied again: black surfaces reflect light too."""
+
+GATES = (0.03, 0.97)
+"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate and never learn again."""
+
+LEAST_SHARE = 1e-3
+"""Smallest weight of a sample when resolution is halved, beside 1."""
+
+HEAD_SCALE = 0.1
+"""Initial weights of the heads over those of He et al.: kernels begin nearly as box filters."""
+
+
+class KernelNetwork(nn.Module):
+    """Linear color, albedo, normal, and whether albedo and normal are there (N, 11, H, W) -> linear radiance (N, 3, H, W).
+
+        down{level}a, b     3x3, max-pool 2x2 between levels             half to sixteenth resolution
+        up{level}a, b       3x3, after nearest upsampling, joined to `down` of the same level
+        head{level}         3x3 -> 25 logits and, but for the coarsest, a gate; level 0 is full resolution: 4 x 27
+                            channels of half resolution, with the weight of each sample when resolution is halved
+
+    Leaky ReLU of slope 0.1 throughout. The color's exposure should be that of training (`transforms.exposure`).
+    """
+
+    def __init__(self, in_channels: int = 11) -> None:
+        """`in_channels` is 11: color, albedo and normal, each 3, and two planes that tell what is there."""
+        super().__init__()
+        if in_channels != 11:
+            raise ValueError(f"a kernel network takes 11 channels, not {in_channels}")
+        below = 4 * (in_channels + 3)  # radiance over albedo, tone-mapped, is a further input
+        for level, width in enumerate(WIDTHS, start=1):
+            self.add_module(f"down{level}a", _conv(below, width))
+            self.add_module(f"down{level}b", _conv(width, width))
+            below = width
+        for level in range(LEVELS - 1, 0, -1):
+            width = WIDTHS[level - 1]
+            self.add_module(f"up{level}a", _conv(WIDTHS[level] + width, width))
+            self.add_module(f"up{level}b", _conv(width, width))
+        for level in range(LEVELS + 1):
+            channels = 4 * (TAPS + 2) if level == 0 else TAPS + (level < LEVELS)
+            head = _conv(WIDTHS[max(level, 1) - 1], channels)
+            head.weight.data.mul_(HEAD_SCALE)
+            self.add_module(f"head{level}", head)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 11, H, W) to (N, 3, H, W), both linear radiance; H and W are multiples of `ALIGNMENT`.
+
+        Raises ValueError for another size.
+        """
+        if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
+            raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
+        color, albedo = x[:, :3].float(), x[:, 3:6].float()
+        guard = albedo + ALBEDO_GUARD
+        irradiance = color / guard
+        features = torch.cat([tone_map(color), tone_map(irradiance), x[:, 3:].float()], dim=1)
+        return reconstructed(irradiance, self.logits(features)) * guard
+
+    def logits(self, features: Tensor) -> list[Tensor]:
+        """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
+        then at full resolution the weight in the next coarser one."""
+        h = F.pixel_unshuffle(features.to(self.dtype), 2).contiguous(memory_format=torch.channels_last)
+        skips = []
+        for level in range(1, LEVELS + 1):
+            h = self._twice(f"down{level}", h if level == 1 else F.max_pool2d(h, 2))
+            skips.append(h)
+        found = [self.get_submodule(f"head{LEVELS}")(skips.pop())]
+        for level in range(LEVELS - 1, 0, -1):
+            h = self._twice(f"up{level}", torch.cat([F.interpolate(h, scale_factor=2), skips.pop()], dim=1))
+            found.append(self.get_submodule(f"head{level}")(h))
+        found.append(F.pixel_shuffle(self.get_submodule("head0")(h), 2))
+        return found[::-1]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the parameters."""
+        return next(self.parameters()).dtype
+
+    def _twice(self, name: str, h: Tensor) -> Tensor:
+        for part in "ab":
+            h = F.leaky_relu(self.get_submodule(name + part)(h), LEAKY_SLOPE, inplace=True)
+        return h
+
+
+def reconstructed(image: Tensor, logits: list[Tensor]) -> Tensor:
+    """Apply the kernels of all resolutions to `image` (N, 3, H, W), from coarse to fine.
+
+    Any further picture of the same samples may take the place of `image`: light groups, denoised by the kernels of
+    their sum, add up to it.
+    """
+    share = torch.sigmoid(logits[0][:, TAPS + 1 :].float()) + LEAST_SHARE
+    pyramid = [image]
+    weighted = F.avg_pool2d(image * share, 2) / F.avg_pool2d(share, 2)
+    pyramid.append(weighted)
+    while len(pyramid) < len(logits):
+        pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+    result = filtered(pyramid[-1], logits[-1][:, :TAPS])
+    low, high = GATES
+    for picture, found in zip(pyramid[-2::-1], logits[-2::-1], strict=True):
+        gate = low + (high - low) * torch.sigmoid(found[:, TAPS : TAPS + 1].float())
+        finer = filtered(picture, found[:, :TAPS])
+        coarser = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
+        result = torch.lerp(finer, coarser, gate)
+    return result
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """3x3 convolution with He initialisation for the leaky ReLU that follows (He et al. 2015), zero bias."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+    nn.init.kaiming_normal_(conv.weight, a=LEAKY_SLOPE, nonlinearity="leaky_relu")
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv

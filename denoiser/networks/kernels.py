@@ -1,0 +1,199 @@
+"""Weighted means of 5x5 neighbours with predicted weights: on the CPU one fused pass, elsewhere plain torch.
+
+The plain form multiplies 25 shifted copies of the picture; it is what the fused one is held to in
+`tests/test_kernels.py`, and what a GPU runs. The fused one reads each logit once, and keeps a row at a time.
+Source of the idea: Bako et al., "Kernel-Predicting Convolutional Networks for Denoising Monte Carlo Renderings", 2017.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+numba.config.THREADING_LAYER = "workqueue"
+"""The default, OpenMP, shares libgomp with torch: a training step took 3.9 s of processor time, where it takes 0.21."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Calls of the work queue from several threads at once would end the process."""
+
+SIDE = 5
+TAPS = SIDE * SIDE
+RADIUS = SIDE // 2
+
+
+def filtered(image: Tensor, logits: Tensor) -> Tensor:
+    """Mean of each pixel's 5x5 neighbours, weighted by the softmax of its 25 logits; the border repeats.
+
+    `image` is float32 (N, C, H, W), `logits` (N, 25, H, W), row by row from the upper left neighbour. The result is
+    float32 (N, C, H, W). Gradients flow to both.
+    """
+    if image.device.type != "cpu":
+        return filtered_plainly(image, logits)
+    padded = F.pad(image, (RADIUS,) * 4, mode="replicate")
+    result: Tensor = _Fused.apply(padded, logits)  # type: ignore[no-untyped-call]
+    return result
+
+
+def filtered_plainly(image: Tensor, logits: Tensor) -> Tensor:
+    """`filtered` as 25 shifted products, on any device."""
+    height, width = image.shape[2:]
+    weights = torch.softmax(logits.float(), dim=1)
+    padded = F.pad(image, (RADIUS,) * 4, mode="replicate")
+    total = torch.zeros_like(image)
+    for tap in range(TAPS):
+        down, right = divmod(tap, SIDE)
+        total = total + padded[:, :, down : down + height, right : right + width] * weights[:, tap : tap + 1]
+    return total
+
+
+class _Fused(torch.autograd.Function):
+    """Forward and backward in one pass over the logits each; weights are made again rather than kept."""
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, logits: Tensor) -> Tensor:
+        padded = padded.detach().contiguous()
+        channels_last = logits.detach().permute(0, 2, 3, 1).contiguous()  # (N, H, W, 25)
+        ctx.save_for_backward(padded, channels_last)
+        images, height, width, _ = channels_last.shape
+        result = torch.empty((images, padded.shape[1], height, width), dtype=torch.float32)
+        _in_parallel(_forward, padded.numpy(), *_bits(channels_last), result.numpy())
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        padded, channels_last = ctx.saved_tensors
+        of_logits = torch.empty(channels_last.shape, dtype=torch.float32)
+        of_image = torch.zeros_like(padded)
+        arrays = (gradient.contiguous().numpy(), of_image.numpy(), of_logits.numpy())
+        _in_parallel(_backward, padded.numpy(), *_bits(channels_last), *arrays)
+        return of_image, of_logits.to(channels_last.dtype).permute(0, 3, 1, 2)
+
+
+def _bits(logits: Tensor) -> tuple[NDArray[Any], np.uint32]:
+    """The bits of logits as unsigned integers, and by how much a shift makes them float32's: bfloat16 is its upper half."""
+    if logits.dtype == torch.bfloat16:
+        return logits.view(torch.uint16).numpy(), np.uint32(16)
+    return logits.float().view(torch.uint32).numpy(), np.uint32(0)
+
+
+def _in_parallel(compiled: Callable[..., None], *arrays: Any) -> None:
+    """Run it with as many threads as torch uses."""
+    with _ONE_AT_A_TIME:
+        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        compiled(*arrays)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Compiled: rows in parallel; in a row every loop runs over its pixels, which vectorises
+
+_COMPILED = {"parallel": True, "fastmath": True, "cache": True, "nogil": True}
+_LOG2_E = np.float32(1.4426950408889634)
+_SMALLEST = np.float32(-100.0)  # powers of two below are 0 beside the largest weight, 1
+
+
+@numba.njit(inline="always")
+def _load_row(logits: Any, shift: Any, bits: Any) -> None:
+    """The bits of one row of logits (W, 25), planar, as the bits of float32 (25, W)."""
+    width = logits.shape[0]
+    for tap in range(TAPS):
+        for x in range(width):
+            bits[tap, x] = np.uint32(logits[x, tap]) << shift
+
+
+@numba.njit(inline="always")
+def _softmax_row(row: Any, largest: Any, total: Any, exponent: Any, power: Any) -> None:
+    """Turn logits (25, W) into weights that sum to 1, in place; `power` is the memory of `exponent` as float32."""
+    width = row.shape[1]
+    for x in range(width):
+        largest[x] = row[0, x]
+        total[x] = np.float32(0)
+    for tap in range(1, TAPS):
+        for x in range(width):
+            largest[x] = max(largest[x], row[tap, x])
+    for tap in range(TAPS):
+        for x in range(width):
+            t = max((row[tap, x] - largest[x]) * _LOG2_E, _SMALLEST)
+            whole = np.int32(t - np.float32(0.999999))  # rounds down, as t <= 0
+            part = t - np.float32(whole)
+            exponent[x] = (whole + np.int32(127)) << np.int32(23)
+            # 2^part on [0, 1], to 2e-7: its Taylor series in part * ln 2
+            p = part * np.float32(0.6931471805599453)
+            value = np.float32(1 / 5040)
+            value = value * p + np.float32(1 / 720)
+            value = value * p + np.float32(1 / 120)
+            value = value * p + np.float32(1 / 24)
+            value = value * p + np.float32(1 / 6)
+            value = value * p + np.float32(0.5)
+            value = value * p + np.float32(1)
+            row[tap, x] = value * p + np.float32(1)
+        for x in range(width):
+            row[tap, x] *= power[x]
+            total[x] += row[tap, x]
+    for x in range(width):
+        total[x] = np.float32(1) / total[x]
+    for tap in range(TAPS):
+        for x in range(width):
+            row[tap, x] *= total[x]
+
+
+@numba.njit(**_COMPILED)
+def _forward(padded: Any, logits: Any, shift: Any, result: Any) -> None:
+    """`padded` (N, C, H + 4, W + 4), `logits` (N, H, W, 25), `result` (N, C, H, W)."""
+    images, height, width = logits.shape[0], logits.shape[1], logits.shape[2]
+    for index in numba.prange(images * height):
+        n, y = index // height, index % height
+        row = np.empty((TAPS, width), np.float32)
+        exponent = np.empty(width, np.int32)
+        scratch = np.empty((2, width), np.float32)
+        _load_row(logits[n, y], shift, row.view(np.uint32))
+        _softmax_row(row, scratch[0], scratch[1], exponent, exponent.view(np.float32))
+        for c in range(padded.shape[1]):
+            for x in range(width):
+                result[n, c, y, x] = np.float32(0)
+            for tap in range(TAPS):
+                down, right = tap // SIDE, tap % SIDE
+                for x in range(width):
+                    result[n, c, y, x] += row[tap, x] * padded[n, c, y + down, x + right]
+
+
+@numba.njit(**_COMPILED)
+def _backward(padded: Any, logits: Any, shift: Any, gradient: Any, of_image: Any, of_logits: Any) -> None:
+    """From the gradient of the means (N, C, H, W): w g to the padded picture, w (g . x - g . mean) to the logits.
+
+    Images in parallel, not rows: neighbouring rows add to the same pixels of `of_image`, which comes in as zeros.
+    """
+    images, height, width = logits.shape[0], logits.shape[1], logits.shape[2]
+    for n in numba.prange(images):
+        row = np.empty((TAPS, width), np.float32)
+        along = np.empty((TAPS, width), np.float32)  # g . x of each neighbour
+        exponent = np.empty(width, np.int32)
+        scratch = np.empty((2, width), np.float32)
+        mean = np.empty(width, np.float32)
+        for y in range(height):
+            _load_row(logits[n, y], shift, row.view(np.uint32))
+            _softmax_row(row, scratch[0], scratch[1], exponent, exponent.view(np.float32))
+            for x in range(width):
+                mean[x] = np.float32(0)
+            for tap in range(TAPS):
+                down, right = tap // SIDE, tap % SIDE
+                for x in range(width):
+                    along[tap, x] = np.float32(0)
+                for c in range(padded.shape[1]):
+                    for x in range(width):
+                        along[tap, x] += gradient[n, c, y, x] * padded[n, c, y + down, x + right]
+                        of_image[n, c, y + down, x + right] += gradient[n, c, y, x] * row[tap, x]
+                for x in range(width):
+                    mean[x] += row[tap, x] * along[tap, x]
+            for tap in range(TAPS):
+                for x in range(width):
+                    of_logits[n, y, x, tap] = row[tap, x] * (along[tap, x] - mean[x])
