@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from denoiser.paper import LOSS_EPSILON
-from denoiser.transforms import tone_map
+from denoiser.transforms import KEY, tone_map, tone_map_slope
 
 LINEAR_BELOW = 1e-3
 """Radiance under which the ablation's tone map goes on as a straight line: T has an infinite slope at 0."""
@@ -32,6 +32,17 @@ def loss_hdr(prediction: Tensor, target: Tensor) -> Tensor:
 def loss_l2(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean (f - y)^2. The minimiser is E[y] too, but a few bright pixels outweigh the picture."""
     return (prediction.float() - target).square().mean()
+
+
+def loss_tone_slope(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean ((f - y) T'(f) / (0.2 T'(0.2)))^2, the slope T' of the tone map taken as a constant.
+
+    To first order the squared error of the tone-mapped picture, which is what PSNR measures, and still with E[y] as
+    minimiser: the target stays linear. Bright pixels count less than in L_HDR, for the tone map compresses them.
+    """
+    slope = tone_map_slope(prediction.detach().float().clamp(min=0) + LOSS_EPSILON)
+    scale = KEY * tone_map_slope(torch.tensor(KEY, device=target.device))
+    return ((prediction.float() - target) * (slope / scale)).square().mean()
 
 
 def loss_hdr_undetached(prediction: Tensor, target: Tensor) -> Tensor:
@@ -60,6 +71,7 @@ def _extended_tone_map(radiance: Tensor) -> Tensor:
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "hdr": loss_hdr,
     "l2": loss_l2,
+    "tone-slope": loss_tone_slope,
     "hdr-undetached": loss_hdr_undetached,
     "tonemapped": loss_tonemapped,
 }

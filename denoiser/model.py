@@ -1,8 +1,8 @@
 """Weights files: `.safetensors` whose header says what the network is and how it was made. Never pickle.
 
-A header holds strings: `architecture`, `layers` (JSON list of input layers), `head`, `transfer`, `loss`, `data`,
-`steps`, `tool_version`. A file from a stranger can be damaged or made to do harm; reading one loads nothing but checked
-numbers.
+A header holds strings: `architecture`, `layers` and `optional` (JSON lists of input layers), `head`, `transfer`,
+`loss`, `data`, `steps`, `tool_version`. A file from a stranger can be damaged or made to do harm; reading one loads
+nothing but checked numbers.
 """
 
 from __future__ import annotations
@@ -10,29 +10,37 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import UNet
-from denoiser.transforms import LAYER_CHANNELS, PAPER_LAYERS, input_channels
+from denoiser.transforms import LAYER_CHANNELS, PAPER_LAYERS, NetworkInput, Transfer
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import WeightsError
 
-ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {"unet": UNet}
-"""Network constructor by the name in the header; each takes the number of input channels."""
+Head = Literal["radiance", "kernels"]
+"""What the output is: `radiance` any color the network comes to, `kernels` weighted means of the input's samples."""
 
-HEADS = ("radiance",)
-"""What the output channels mean: `radiance` is linear color itself."""
 
-TRANSFERS = ("tone-map",)
-"""What happens to color before the network: `tone-map` is T(v) = (v / (1 + v))^(1 / 2.2)."""
+@dataclass(frozen=True)
+class Architecture:
+    """A network's constructor, which takes the number of input channels, and what never changes for it."""
+
+    build: Callable[[int], nn.Module]
+    head: Head = "radiance"
+    transfer: Transfer = "tone-map"
+
+
+ARCHITECTURES = {"unet": Architecture(UNet), "kernel": Architecture(KernelNetwork, "kernels", "keyed")}
+"""The networks by the name in the header."""
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT_NAME = "unet"
@@ -46,8 +54,7 @@ class Description:
 
     architecture: str = "unet"
     layers: tuple[str, ...] = PAPER_LAYERS
-    head: str = "radiance"
-    transfer: str = "tone-map"
+    optional: tuple[str, ...] = ()
     loss: str = "hdr"
     data: str = ""
     steps: int = 0
@@ -57,14 +64,12 @@ class Description:
 class Model:
     """A network ready for inference, and how to feed it.
 
-    `network` is in evaluation mode, float32, channels last, on the CPU. `layers` are the input layers in order; `head`
-    and `transfer` are as in `HEADS` and `TRANSFERS`; `info` is the whole header.
+    `network` is in evaluation mode, float32, channels last, on the CPU; `info` is the whole header.
     """
 
     network: nn.Module
-    layers: tuple[str, ...] = PAPER_LAYERS
-    head: str = "radiance"
-    transfer: str = "tone-map"
+    input: NetworkInput = NetworkInput()  # noqa: RUF009 - frozen
+    head: Head = "radiance"
     info: dict[str, str] = field(default_factory=dict)
 
 
@@ -90,8 +95,9 @@ def header(description: Description) -> dict[str, str]:
     return {
         "architecture": description.architecture,
         "layers": json.dumps(description.layers),
-        "head": description.head,
-        "transfer": description.transfer,
+        "optional": json.dumps(description.optional),
+        "head": ARCHITECTURES[description.architecture].head,
+        "transfer": ARCHITECTURES[description.architecture].transfer,
         "loss": description.loss,
         "data": description.data,
         "steps": str(description.steps),
@@ -111,12 +117,12 @@ def load_model(path_or_name: str | Path = DEFAULT_NAME) -> Model:
     """
     path = find_weights(path_or_name)
     info, shapes = _read_header(path)
-    layers = _described_layers(path, info)
-    network = ARCHITECTURES[info["architecture"]](input_channels(layers))
+    architecture, taken = _described(path, info)
+    network = architecture.build(taken.channels)
     _refuse_other_network(path, network, shapes)
     network.load_state_dict(read_tensors(path)[1])
     network.requires_grad_(False).eval()
-    return Model(network, layers, info["head"], info["transfer"], info)
+    return Model(network, taken, architecture.head, info)
 
 
 def shipped_weights(name: str = DEFAULT_NAME) -> Path:
@@ -208,21 +214,31 @@ def _refuse_enormous_header(path: Path) -> None:
         )
 
 
-def _described_layers(path: Path, info: Mapping[str, str]) -> tuple[str, ...]:
-    """Check the header against what this version knows; give the input layers."""
-    for key, known in (("architecture", tuple(ARCHITECTURES)), ("head", HEADS), ("transfer", TRANSFERS)):
-        if info.get(key) not in known:
-            raise WeightsError(f"{path}: its header says {key} = {info.get(key)!r:.80}; accepted: {', '.join(known)}")
-    try:
-        layers = json.loads(info.get("layers", "null"))
-    except (ValueError, RecursionError):
-        layers = None
-    known_layers = (
-        isinstance(layers, list) and layers and all(isinstance(n, str) and n in LAYER_CHANNELS for n in layers)
-    )
-    if not known_layers or len(set(layers)) != len(layers) or layers[0] != "color":
+def _described(path: Path, info: Mapping[str, str]) -> tuple[Architecture, NetworkInput]:
+    """Check the header against what this version knows; give the network's kind and its input."""
+    _refuse_unknown(path, "architecture", info.get("architecture"), ARCHITECTURES)
+    architecture = ARCHITECTURES[info["architecture"]]
+    _refuse_unknown(path, "head", info.get("head"), (architecture.head,))
+    _refuse_unknown(path, "transfer", info.get("transfer"), (architecture.transfer,))
+    layers, optional = (_names(info.get(key, default)) for key, default in (("layers", ""), ("optional", "[]")))
+    if not layers or layers[0] != "color" or optional is None or not set(optional) <= set(layers[1:]):
         raise WeightsError(
-            f"{path}: its header says layers = {info.get('layers')!r:.80}; "
-            f"accepted: a list of different layers, color first, of {', '.join(LAYER_CHANNELS)}"
+            f"{path}: its header says layers = {info.get('layers')!r:.80}, optional = {info.get('optional')!r:.80}; "
+            f"accepted: lists of different layers, color first, of {', '.join(LAYER_CHANNELS)}"
         )
-    return tuple(layers)
+    return architecture, NetworkInput(layers, optional, architecture.transfer)
+
+
+def _refuse_unknown(path: Path, key: str, found: str | None, known: Collection[str]) -> None:
+    if found not in known:
+        raise WeightsError(f"{path}: its header says {key} = {found!r:.80}; accepted: {', '.join(known)}")
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    """Different layers of a JSON list, or None."""
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(names, list) and all(isinstance(name, str) and name in LAYER_CHANNELS for name in names)
+    return tuple(names) if known and len(set(names)) == len(names) else None

@@ -5,7 +5,9 @@ Source: Lehtinen et al. 2018, section 3.3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,6 +37,12 @@ def tone_map(radiance: Tensor) -> Tensor:
     """
     positive = radiance.clamp(min=0)
     return (positive / (1 + positive)).pow_(1 / TONE_MAP_GAMMA)
+
+
+def tone_map_slope(radiance: Tensor) -> Tensor:
+    """dT/dv = (v / (1 + v))^(1 / 2.2 - 1) / (2.2 (1 + v)^2) for radiance above 0."""
+    share = (radiance / (1 + radiance)).pow(1 / TONE_MAP_GAMMA - 1)
+    return share / (TONE_MAP_GAMMA * (1 + radiance).square())
 
 
 def inverse_tone_map(mapped: Tensor) -> Tensor:
@@ -70,13 +78,17 @@ def key(color: Tensor | Image) -> Tensor:
     return torch.where(lit.any(), (logarithms / lit.sum().clamp(min=1)).exp(), 0)
 
 
-def exposure(color: Tensor | Image) -> Tensor:
-    """Factor, on linear radiance, that brings the key of a picture into `KEYS`; 1 where it lies there.
+KEY = 0.2
+"""Key of every picture for networks of transfer `keyed`."""
+
+
+def exposure(color: Tensor | Image, keys: tuple[float, float] = KEYS) -> Tensor:
+    """Factor, on linear radiance, that brings the key of a picture into `keys`; 1 where it lies there.
 
     A float32 scalar on the picture's device.
     """
     found = key(color)
-    return torch.where(found > 0, found.clamp(*KEYS) / found, 1).float()
+    return torch.where(found > 0, found.clamp(*keys) / found, 1).float()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -132,19 +144,62 @@ def to_image(tensor: Tensor) -> Image:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Network input: T(color), albedo, normal, in the order the weights ask for
+# Network input
 
 
-def network_input(layers: Mapping[str, Tensor], names: Sequence[str] = PAPER_LAYERS) -> Tensor:
-    """Stack the named layers (N, C, H, W) to the network's input (N, sum C, H, W), channels last.
+Transfer = Literal["tone-map", "keyed"]
+"""What happens to color before the network: `tone-map` is T(v), of a picture whose key lies in `KEYS`; `keyed` leaves
+radiance linear, and brings the key of every picture to `KEY`: twice the radiance in is twice the radiance out."""
 
-    `color` is linear radiance and is tone-mapped here; albedo in [0, 1] and world-space normals in [-1, 1] pass
-    through, as in the paper. Raises KeyError when a named layer is missing: callers check their files first.
+
+def presence(name: str) -> str:
+    """The name, beside the layer's own, of a plane that tells a network whether the layer is there: 1, or 0."""
+    return f"{name} present"
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """What a network takes: layers, color first, those that may be missing, and how color comes in.
+
+    With `keyed` transfer a plane follows for each layer but color, 1 where it is there; a missing layer is 0.
     """
-    parts = [tone_map(layers[name]) if name == "color" else layers[name] for name in names]
-    return torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last)
 
+    layers: tuple[str, ...] = PAPER_LAYERS
+    optional: tuple[str, ...] = ()
+    transfer: Transfer = "tone-map"
 
-def input_channels(names: Sequence[str]) -> int:
-    """Number of input channels of a network that takes the named layers."""
-    return sum(LAYER_CHANNELS[name] for name in names)
+    @property
+    def channels(self) -> int:
+        """Number of input channels."""
+        planes = len(self.layers) - 1 if self.transfer == "keyed" else 0
+        return sum(LAYER_CHANNELS[name] for name in self.layers) + planes
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The layers that must be there."""
+        return tuple(name for name in self.layers if name not in self.optional)
+
+    def exposure(self, color: Tensor | Image) -> Tensor:
+        """Factor that brings a picture to the brightness this network was trained on; see `exposure`."""
+        return exposure(color, (KEY, KEY) if self.transfer == "keyed" else KEYS)
+
+    def stack(self, layers: Mapping[str, Tensor]) -> Tensor:
+        """The network's input (N, channels, H, W), channels last, from layers (N, C, H, W).
+
+        `color` is linear radiance, brought to exposure; albedo in [0, 1] and world-space normals in [-1, 1] pass
+        through, as in the paper. Raises KeyError when a needed layer is missing: callers check their files first.
+        """
+        color = layers["color"]
+        if self.transfer == "tone-map":
+            parts = [tone_map(layers[name]) if name == "color" else layers[name] for name in self.layers]
+        else:
+            missing = torch.zeros((), device=color.device).expand_as(color)
+            parts = [layers.get(name, missing) if name in self.optional else layers[name] for name in self.layers]
+            parts += [self._plane(name, layers) for name in self.layers[1:]]
+        return torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def _plane(name: str, layers: Mapping[str, Tensor]) -> Tensor:
+        color = layers["color"]
+        there = layers.get(presence(name), torch.tensor(float(name in layers), device=color.device))
+        return there.expand(len(color), 1, *color.shape[2:])

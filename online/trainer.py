@@ -23,7 +23,7 @@ from denoiser.precision import Precision, uses_bf16
 from denoiser.training.checkpoint import group, load_state, state_tensors
 from denoiser.training.config import TrainConfig
 from denoiser.training.train import new_state, train_step, warm_start
-from denoiser.transforms import PAPER_LAYERS
+from denoiser.transforms import NetworkInput
 from online.memory import TYPES, PairMemory, Remembered
 from online.watch import Watch
 from renderer_bridge.atomic import atomic_path
@@ -99,7 +99,7 @@ class OnlineTrainer:
     @property
     def model(self) -> Model:
         """The averaged weights as a model, for `denoise_frame` and `denoise_pair`; they go on changing."""
-        return Model(self._state.average, PAPER_LAYERS)
+        return Model(self._state.average, NetworkInput())
 
     # -----------------------------------------------------------------------------------------------------------------
     # Learning

@@ -10,7 +10,7 @@ from toy_pairs import HEIGHT, LIGHT, WIDTH, shaded, sphere_normals, write_toy_pa
 
 from denoiser.training.crops import Augmentation, PairDataset, random_orthogonal
 from denoiser.training.pair_cache import CachedView, build_cache, find_views
-from denoiser.transforms import to_image
+from denoiser.transforms import presence, to_image
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame, Image
 
@@ -27,7 +27,7 @@ def cached(folder: Path) -> list[CachedView]:
 @pytest.fixture(autouse=True)
 def as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures here hold coordinates and marks: no exposure but that of the augmentation."""
-    monkeypatch.setattr("denoiser.training.crops.exposure", lambda color: 1.0)
+    monkeypatch.setattr("denoiser.transforms.exposure", lambda color, keys: 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_shapes_and_memory_layout(toy: list[CachedView]) -> None:
 
 def test_both_halves_get_the_exposure_of_half_a(toy: list[CachedView], monkeypatch: pytest.MonkeyPatch) -> None:
     layers, target = PairDataset(toy, PLAIN).batch(0, 0, 0, 4, CROP)
-    monkeypatch.setattr("denoiser.training.crops.exposure", lambda color: 0.25)
+    monkeypatch.setattr("denoiser.transforms.exposure", lambda color, keys: 0.25)
     dimmed, dimmed_target = PairDataset(toy, PLAIN).batch(0, 0, 0, 4, CROP)
     assert torch.equal(dimmed["color"], layers["color"] / 4) and torch.equal(dimmed_target, target / 4)
     assert torch.equal(dimmed["albedo"], layers["albedo"])
@@ -154,6 +154,45 @@ def test_clean_targets_are_the_reference(toy: list[CachedView]) -> None:
     for index in range(4):
         lit = shaded(to_image(layers["normal"][index]))
         np.testing.assert_allclose(to_image(target[index]), lit, atol=2e-3)  # normals are stored in half precision
+
+
+# A third render, and layers left out
+
+
+@pytest.fixture(scope="module")
+def with_target(tmp_path_factory: pytest.TempPathFactory) -> list[CachedView]:
+    """Halves of 1 and 2 in the third channel, and a third render of 4."""
+    folder = tmp_path_factory.mktemp("third")
+    a, b = coordinates(HEIGHT, WIDTH)
+    for index, (half, color) in enumerate((("a", a), ("b", b), ("t", np.where([0, 0, 1], 4, a).astype(np.float32)))):
+        normal = np.full_like(a, index * 0.1)
+        write_frame(folder / f"v.{half}.exr", Frame(color, np.full_like(a, 0.5), normal, spp=2, seed=index))
+    return cached(folder)
+
+
+def test_a_third_render_is_the_target_of_both_halves_and_of_their_mean(with_target: list[CachedView]) -> None:
+    layers, target = PairDataset(with_target, PLAIN).batch(0, 0, 0, 60, CROP)
+    assert torch.equal(target[:, :2], layers["color"][:, :2]) and torch.all(target[:, 2] == 4)
+    halves = layers["color"][:, 2].amax(dim=(1, 2))
+    assert set(halves.tolist()) == {1.0, 1.5, 2.0}
+    assert 8 <= int((halves == 1.5).sum()) <= 32  # 20 expected; 4 standard deviations are 15
+    mean_normals = layers["normal"][halves == 1.5]
+    torch.testing.assert_close(mean_normals, torch.full_like(mean_normals, 0.05), rtol=0, atol=1e-4)  # stored as half
+
+
+def test_layers_left_out_are_zero_and_said_to_be_missing(toy: list[CachedView]) -> None:
+    dropping = Augmentation(symmetries=False, color_order=False, exposure_stops=0.0, drop_layers=0.6)
+    (layers, target), (whole, same) = (
+        PairDataset(toy, changes).batch(3, 0, 0, 200, CROP) for changes in (dropping, PLAIN)
+    )
+    assert torch.equal(target, same) and torch.equal(layers["color"], whole["color"])
+    present = {name: layers[presence(name)].flatten() for name in ("albedo", "normal")}
+    assert torch.all(present["albedo"] >= present["normal"])
+    # 200 draws of 0.4 and 0.7: standard deviations of 0.035 and 0.032
+    assert present["normal"].mean().item() == pytest.approx(0.4, abs=0.14)
+    assert present["albedo"].mean().item() == pytest.approx(0.7, abs=0.13)
+    for name, there in present.items():
+        assert torch.equal(layers[name], whole[name] * there[:, None, None, None])
 
 
 # Normals

@@ -18,7 +18,7 @@ from denoiser.inference.denoise import ERROR_WINDOW, OVERLAP, denoise_frame, den
 from denoiser.model import ARCHITECTURES, Model
 from denoiser.networks.unet import ALIGNMENT, UNet
 from denoiser.precision import uses_bf16
-from denoiser.transforms import KEYS, key, to_image
+from denoiser.transforms import KEYS, NetworkInput, key, to_image
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Frame, Pair
 
@@ -190,7 +190,7 @@ def test_a_missing_layer_is_told(model: Model) -> None:
 
 
 def test_a_model_of_color_alone_needs_no_more() -> None:
-    model = Model(UNet(3).eval(), layers=("color",))
+    model = Model(UNet(3).eval(), NetworkInput(("color",)))
     assert denoise_frame(model, Frame(frame(8, 9).color)).error is None
 
 
@@ -210,7 +210,7 @@ class Passing(nn.Module):
         return power / (1 - power)
 
 
-PASSING = Model(Passing(), layers=("color",))
+PASSING = Model(Passing(), NetworkInput(("color",)))
 
 
 def noisy(truth: Any, sigma: float, seed: int) -> Frame:

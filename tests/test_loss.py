@@ -30,7 +30,7 @@ def minimiser(loss: str, y: Tensor) -> float:
     return f.item()
 
 
-@pytest.mark.parametrize("loss", ["hdr", "l2"])
+@pytest.mark.parametrize("loss", ["hdr", "l2", "tone-slope"])
 def test_the_minimiser_is_the_mean(loss: str) -> None:
     assert minimiser(loss, targets()) == pytest.approx(MEAN, abs=1e-3)  # where Adam has come to rest
 

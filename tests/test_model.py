@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from denoiser import model as model_module
 from denoiser.model import Description, header, load_model, save_weights, shipped_weights
+from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import UNet
+from denoiser.transforms import NetworkInput
 from renderer_bridge.errors import OutputError, WeightsError
 
 
@@ -52,7 +54,7 @@ def test_weights_and_header_survive(weights: Path, network: UNet) -> None:
     for ours, theirs in zip(loaded.network.parameters(), network.parameters(), strict=True):
         assert torch.equal(ours, theirs) and not ours.requires_grad
     assert not loaded.network.training
-    assert (loaded.layers, loaded.head, loaded.transfer) == (("color", "albedo", "normal"), "radiance", "tone-map")
+    assert (loaded.input, loaded.head) == (NetworkInput(("color", "albedo", "normal"), (), "tone-map"), "radiance")
     assert loaded.info | {"data": "toy", "steps": "7", "loss": "hdr", "architecture": "unet"} == loaded.info
     assert loaded.info["tool_version"]
 
@@ -69,7 +71,7 @@ def test_half_precision_halves_the_file_and_is_loaded_as_float32(tmp_path: Path,
 def test_the_input_layers_shape_the_network(tmp_path: Path) -> None:
     path = tmp_path / "color.safetensors"
     save_weights(path, UNet(3), Description(layers=("color",)))
-    assert load_model(path).layers == ("color",)
+    assert load_model(path).input.layers == ("color",)
 
 
 def test_shipped_weights_are_found_by_name(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,3 +198,26 @@ def test_an_enormous_tensor_is_refused_before_it_is_read(tmp_path: Path) -> None
         file.write(struct.pack("<Q", len(text)) + text)
         file.truncate(8 + len(text) + (1 << 31))
     assert "is for another network" in refused(path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kernel networks, which can do without layers
+
+
+def test_a_kernel_network_says_which_layers_may_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "k.safetensors"
+    save_weights(path, KernelNetwork(), Description("kernel", optional=("albedo", "normal")))
+    model = load_model(path)
+    assert isinstance(model.network, KernelNetwork) and model.head == "kernels"
+    assert model.input.needed == ("color",) and model.input.channels == 11
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("optional", '["color"]'), ("optional", '["depth"]'), ("optional", "{"), ("head", "radiance"), ("transfer", "x")],
+)
+def test_a_header_that_does_not_fit_the_kernel_network_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    path = tmp_path / "k.safetensors"
+    save_weights(path, KernelNetwork(), Description("kernel", optional=("albedo",)))
+    rewrite(path, **{"architecture": "kernel", "head": "kernels", "transfer": "keyed", key: value})
+    assert "its header says" in refused(path)

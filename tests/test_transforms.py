@@ -7,15 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from denoiser.transforms import (
+    KEY,
     KEYS,
+    NetworkInput,
     exposure,
-    input_channels,
     inverse_tone_map,
     key,
-    network_input,
+    presence,
     to_image,
     to_nchw,
     tone_map,
+    tone_map_slope,
 )
 
 
@@ -109,12 +111,44 @@ def test_network_input_follows_the_named_order_and_maps_color_only() -> None:
     layers = {
         name: torch.full((1, 3, 2, 4), value) for name, value in (("color", 3.0), ("albedo", 0.5), ("normal", -1.0))
     }
-    x = network_input(layers, ("albedo", "color", "normal"))
-    assert x.shape == (1, input_channels(("albedo", "color", "normal")), 2, 4)
+    taken = NetworkInput(("albedo", "color", "normal"))
+    x = taken.stack(layers)
+    assert x.shape == (1, taken.channels, 2, 4)
     torch.testing.assert_close(x[0, :, 1, 3], torch.tensor([0.5] * 3 + [0.75 ** (1 / 2.2)] * 3 + [-1.0] * 3))
     assert x.is_contiguous(memory_format=torch.channels_last)
     with pytest.raises(KeyError):
-        network_input({"color": layers["color"]})
+        taken.stack({"color": layers["color"]})
+
+
+def test_a_keyed_input_is_linear_and_tells_what_is_missing() -> None:
+    taken = NetworkInput(optional=("albedo", "normal"), transfer="keyed")
+    assert taken.channels == 11 and taken.needed == ("color",)
+    color, albedo = torch.full((2, 3, 2, 4), 3.0), torch.full((2, 3, 2, 4), 0.5)
+    x = taken.stack({"color": color, "albedo": albedo})
+    torch.testing.assert_close(x[1, :, 1, 3], torch.tensor([3.0] * 3 + [0.5] * 3 + [0.0] * 3 + [1.0, 0.0]))
+    some = {
+        "color": color,
+        "albedo": albedo,
+        "normal": albedo,
+        presence("normal"): torch.tensor([1.0, 0.0])[:, None, None, None],
+    }
+    assert taken.stack(some)[:, 9:, 0, 0].tolist() == [[1.0, 1.0], [1.0, 0.0]]
+    with pytest.raises(KeyError):
+        NetworkInput(transfer="keyed").stack({"color": color})
+
+
+def test_every_keyed_picture_comes_to_one_key() -> None:
+    taken, picture = NetworkInput(transfer="keyed"), np.random.default_rng(0).uniform(0.2, 2, (40, 56, 3)).astype("f4")
+    for factor in (1.0, 2.0**-9, 2.0**9):
+        other = picture * np.float32(factor)
+        assert key(other * np.float32(taken.exposure(other))) == pytest.approx(KEY, rel=1e-4)  # float32 rounding
+        assert factor * taken.exposure(other) == taken.exposure(picture)  # powers of two are exact
+
+
+def test_the_slope_of_the_tone_map_is_its_derivative() -> None:
+    radiance = torch.tensor([0.01, 0.2, 1.0, 30.0], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(tone_map(radiance).sum(), radiance)
+    torch.testing.assert_close(tone_map_slope(radiance.detach()), slope)
 
 
 # Exposure

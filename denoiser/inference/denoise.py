@@ -23,7 +23,7 @@ from denoiser.inference.residual import return_residual
 from denoiser.model import Model
 from denoiser.networks.unet import ALIGNMENT
 from denoiser.precision import Precision, uses_bf16
-from denoiser.transforms import exposure, network_input, to_image
+from denoiser.transforms import to_image
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Pair
 
@@ -110,13 +110,13 @@ def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]
 def _denoise(network: nn.Module, model: Model, frame: TensorFrame, tile_pixels: int) -> Tensor:
     """The frame denoised, (1, 3, H, W), on the network's device."""
     layers = frame.layers()
-    missing = [name for name in model.layers if name not in layers]
+    missing = [name for name in model.input.needed if name not in layers]
     if missing:
         raise DatasetError(
-            f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.layers)}"
+            f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.input.needed)}"
         )
-    stack = {name: layers[name] for name in model.layers}
-    factor = exposure(stack["color"])
+    stack = {name: layers[name] for name in model.input.layers if name in layers}
+    factor = model.input.exposure(stack["color"])
     result = torch.empty_like(stack["color"], memory_format=torch.channels_last)  # (H, W, 3) without a copy
     for tile in tiles(*frame.size, tile_pixels):
         result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = _denoise_tile(network, model, stack, factor, tile)
@@ -127,8 +127,9 @@ def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], f
     """The kept window of one tile, under the exposure `factor`; only the tile is scaled, for pictures may be large."""
     batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
     batch["color"] = batch["color"] * factor
-    output: Tensor = network(network_input(batch, model.layers).to(next(network.parameters()).dtype))
-    output = limit_radiance(output.float(), batch["color"])
+    output: Tensor = network(model.input.stack(batch))
+    if model.head == "radiance":  # a mean of samples needs no limit
+        output = limit_radiance(output.float(), batch["color"])
     top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
     height, width = tile.kept[1] - tile.kept[0], tile.kept[3] - tile.kept[2]
     return output[..., top : top + height, left : left + width]

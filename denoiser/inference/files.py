@@ -236,12 +236,12 @@ def _mean(values: list[float]) -> float:
 
 
 def _require_layers(model: Model, image: ExrImage, frame: Frame) -> None:
-    missing = [name for name in model.layers if name not in frame.layers()]
+    missing = [name for name in model.input.needed if name not in frame.layers()]
     if missing:
         found = ", ".join(image.channel_names())
         raise ExrError(
             f"{image.path}: has no {' and no '.join(missing)} layer, which these weights need; found {found}; "
-            f"render it with {' and '.join(model.layers[1:])} passes"
+            f"render it with {' and '.join(model.input.needed[1:])} passes"
         )
 
 

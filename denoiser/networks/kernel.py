@@ -30,7 +30,7 @@ ALBEDO_GUARD = 0.05
 """Added to albedo where radiance is divided by it, and multiplied again: black surfaces reflect light too."""
 
 GATES = (0.03, 0.97)
-"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate and never learn again."""
+"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate for good."""
 
 LEAST_SHARE = 1e-3
 """Smallest weight of a sample when resolution is halved, beside 1."""
@@ -40,7 +40,7 @@ HEAD_SCALE = 0.1
 
 
 class KernelNetwork(nn.Module):
-    """Linear color, albedo, normal, and whether albedo and normal are there (N, 11, H, W) -> linear radiance (N, 3, H, W).
+    """Linear color, albedo, normal, whether albedo and normal are there (N, 11, H, W) -> radiance (N, 3, H, W).
 
         down{level}a, b     3x3, max-pool 2x2 between levels             half to sixteenth resolution
         up{level}a, b       3x3, after nearest upsampling, joined to `down` of the same level

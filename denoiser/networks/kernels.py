@@ -19,8 +19,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-numba.config.THREADING_LAYER = "workqueue"
+numba.config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
 """The default, OpenMP, shares libgomp with torch: a training step took 3.9 s of processor time, where it takes 0.21."""
+
+_MOST_THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
 _ONE_AT_A_TIME = threading.Lock()
 """Calls of the work queue from several threads at once would end the process."""
@@ -80,7 +82,7 @@ class _Fused(torch.autograd.Function):
 
 
 def _bits(logits: Tensor) -> tuple[NDArray[Any], np.uint32]:
-    """The bits of logits as unsigned integers, and by how much a shift makes them float32's: bfloat16 is its upper half."""
+    """The bits of logits as unsigned integers, and the shift to those of float32: bfloat16 is their upper half."""
     if logits.dtype == torch.bfloat16:
         return logits.view(torch.uint16).numpy(), np.uint32(16)
     return logits.float().view(torch.uint32).numpy(), np.uint32(0)
@@ -89,14 +91,13 @@ def _bits(logits: Tensor) -> tuple[NDArray[Any], np.uint32]:
 def _in_parallel(compiled: Callable[..., None], *arrays: Any) -> None:
     """Run it with as many threads as torch uses."""
     with _ONE_AT_A_TIME:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(torch.get_num_threads(), _MOST_THREADS))
         compiled(*arrays)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Compiled: rows in parallel; in a row every loop runs over its pixels, which vectorises
 
-_COMPILED = {"parallel": True, "fastmath": True, "cache": True, "nogil": True}
 _LOG2_E = np.float32(1.4426950408889634)
 _SMALLEST = np.float32(-100.0)  # powers of two below are 0 beside the largest weight, 1
 
@@ -146,7 +147,7 @@ def _softmax_row(row: Any, largest: Any, total: Any, exponent: Any, power: Any) 
             row[tap, x] *= total[x]
 
 
-@numba.njit(**_COMPILED)
+@numba.njit(parallel=True, fastmath=True, cache=True, nogil=True)
 def _forward(padded: Any, logits: Any, shift: Any, result: Any) -> None:
     """`padded` (N, C, H + 4, W + 4), `logits` (N, H, W, 25), `result` (N, C, H, W)."""
     images, height, width = logits.shape[0], logits.shape[1], logits.shape[2]
@@ -166,7 +167,7 @@ def _forward(padded: Any, logits: Any, shift: Any, result: Any) -> None:
                     result[n, c, y, x] += row[tap, x] * padded[n, c, y + down, x + right]
 
 
-@numba.njit(**_COMPILED)
+@numba.njit(parallel=True, fastmath=True, cache=True, nogil=True)
 def _backward(padded: Any, logits: Any, shift: Any, gradient: Any, of_image: Any, of_logits: Any) -> None:
     """From the gradient of the means (N, C, H, W): w g to the padded picture, w (g . x - g . mean) to the logits.
 

@@ -50,7 +50,9 @@ class UNet(nn.Module):
         """
         if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
             raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
-        x = x.contiguous(memory_format=torch.channels_last)
+        weight = self.get_submodule("enc_conv0").weight
+        assert isinstance(weight, Tensor)
+        x = x.to(weight.dtype).contiguous(memory_format=torch.channels_last)
         skips = [x]
         h = self._activated("enc_conv0", x)
         for level in range(1, POOLINGS + 1):

@@ -28,6 +28,8 @@ class TrainConfig:
     """Crops a step, in each process."""
     crop: int = 128
     """Side of a crop in pixels, a multiple of 32."""
+    network: Literal["unet", "kernel"] = "unet"
+    """unet is the paper's; kernel predicts weights of the samples around a pixel (denoiser/networks/kernel.py)."""
     optimizer: Literal["adam", "muon"] = "adam"
     """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
     learning_rate: float = LEARNING_RATE
@@ -36,8 +38,9 @@ class TrainConfig:
     """Share of the inner convolutions, times the learning rate, taken off at each step; muon only."""
     ramp_down: float = 0.3
     """Share of the steps, at the end, over which the learning rate falls to 0."""
-    loss: Literal["hdr", "l2", "hdr-undetached", "tonemapped"] = "hdr"
-    """hdr is the paper's; l2 works too; the other two are biased and are there for the ablation."""
+    loss: Literal["hdr", "l2", "tone-slope", "hdr-undetached", "tonemapped"] = "hdr"
+    """hdr is the paper's; l2 works too; tone-slope weighs errors as the tone map shows them; the other two are biased
+    and are there for the ablation."""
     gradient_clip: float = 2.0
     """Largest norm of the gradient (median 5 after 500 steps at 1 to 32 spp). Fireflies in the targets make most of
     its noise: with 2, the last 400 steps of a generic training gave 0.2 to 0.5 dB more than with 100 on each of four
@@ -49,6 +52,9 @@ class TrainConfig:
     symmetries: bool = True
     """Mirror and transpose crops, turn the world of their normals, and reorder the color channels; a network for one
     scene alone learns faster without."""
+    drop_layers: float = 0.0
+    """Share of the crops without normals, half of them without albedo too: the weights then denoise files that lack
+    them. For the kernel network."""
     seed: int = 0
     """Seed of the initial weights, the crops, and the choice of held-out views."""
     precision: Precision = "auto"
@@ -66,15 +72,17 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self._need_at_least(1, "steps", "batch", "crop", "validation_every", "checkpoint_every")
-        self._need_at_least(0, "seed", "validation_views", "weight_decay", "ramp_down", "exposure_stops")
+        self._need_at_least(0, "seed", "validation_views", "weight_decay", "ramp_down", "exposure_stops", "drop_layers")
         if self.crop % ALIGNMENT:
             raise UsageError(f"--crop is {self.crop}; a multiple of {ALIGNMENT} is needed")
         for name in ("learning_rate", "gradient_clip", "average_half_life"):
             if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"--{_option(name)} is {getattr(self, name)}; a positive number is needed")
-        for name, largest in (("ramp_down", 1.0), ("exposure_stops", LARGEST_EXPOSURE_STOPS)):
+        for name, largest in (("ramp_down", 1.0), ("drop_layers", 1.0), ("exposure_stops", LARGEST_EXPOSURE_STOPS)):
             if getattr(self, name) > largest:
                 raise UsageError(f"--{_option(name)} is {getattr(self, name)}; at most {largest:g} is accepted")
+        if self.drop_layers and self.network != "kernel":
+            raise UsageError("--drop-layers: only a kernel network can do without layers; --network kernel is needed")
         if self.loss not in LOSSES:
             raise UsageError(f"--loss is {self.loss}; accepted: {', '.join(LOSSES)}")
 

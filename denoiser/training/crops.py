@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from denoiser.training.pair_cache import CachedView, open_array
-from denoiser.transforms import PAPER_LAYERS, exposure, to_nchw
+from denoiser.transforms import PAPER_LAYERS, NetworkInput, presence, to_nchw
 from renderer_bridge.frame import Image
 
 OPEN_MAPS = 256
@@ -45,28 +46,39 @@ class Augmentation:
     `symmetries`: one of the 8 flips and transposes, and one random orthogonal matrix for the normals. `color_order`:
     one order of the color channels, since light of different wavelengths does not mix. `exposure_stops`: the crop's
     radiance, input and target alike, is multiplied by 2^u, u uniform in [-stops, stops], whatever the noise.
+    `drop_layers`: so often normals are missing, half of the times albedo too.
     """
 
     symmetries: bool = True
     color_order: bool = True
     exposure_stops: float = 2.0
+    drop_layers: float = 0.0
 
 
 class PairDataset:
     """Views in the cache, opened when needed; holds memory maps, no pixels."""
 
     def __init__(
-        self, views: Sequence[CachedView], augmentation: Augmentation | None = None, clean_targets: bool = False
+        self,
+        views: Sequence[CachedView],
+        augmentation: Augmentation | None = None,
+        clean_targets: bool = False,
+        taken: NetworkInput | None = None,
     ) -> None:
-        """`clean_targets` takes the reference as target, for the ablation only; every view must have one."""
+        """`clean_targets` takes the reference as target, for the ablation only; every view must have one.
+
+        `taken` is what the network takes, which decides the exposure of a view.
+        """
         self.views = list(views)
         self.augmentation = augmentation or Augmentation()
         self.clean_targets = clean_targets
-        self._open = functools.lru_cache(OPEN_MAPS)(_open_with_exposure)
-        self._open_reference = functools.lru_cache(OPEN_MAPS)(open_array)
+        self._open = functools.lru_cache(OPEN_MAPS)(functools.partial(_open_with_exposure, taken or NetworkInput()))
+        self._open_color = functools.lru_cache(OPEN_MAPS)(open_array)
 
     def batch(self, seed: int, rank: int, step: int, size: int, crop: int) -> tuple[dict[str, Tensor], Tensor]:
         """Draw `size` random crops: the input layers of one half, and the other half's color as target.
+
+        Where a view has a third render, that is the target, and a third of the inputs are the mean of both halves.
 
         All are float32 (size, 3, crop, crop), channels last; color is linear radiance. Views are drawn uniformly, large
         or small: a view is what the user rendered, and a frame of twice the size shows hardly more of the scene.
@@ -77,7 +89,10 @@ class PairDataset:
         target = np.empty((size, crop, crop, 3), np.float32)
         for index in range(size):
             self._draw({name: layers[name][index] for name in layers}, target[index], random, crop)
-        return {name: to_nchw(layer) for name, layer in layers.items()}, to_nchw(target)
+        batch = {name: to_nchw(layer) for name, layer in layers.items()}
+        if self.augmentation.drop_layers:
+            _drop_layers(batch, random, self.augmentation.drop_layers)
+        return batch, to_nchw(target)
 
     def batches(
         self, seed: int, rank: int, steps: range, size: int, crop: int
@@ -99,14 +114,24 @@ class PairDataset:
         """Fill one crop's layers and target in place."""
         view = self.views[random.integers(len(self.views))]
         pixels, factor = self._open(view.pixels)
-        reference = self._open_reference(view.reference) if self.clean_targets else None
-        _draw_crop(layers, target, random, pixels, reference, self.augmentation, factor)
+        source = view.reference if self.clean_targets else view.target
+        third = None if source is None else self._open_color(source)
+        _draw_crop(layers, target, random, pixels, third, self.augmentation, factor)
 
 
-def _open_with_exposure(path: Path) -> tuple[NDArray[np.void], float]:
+def _open_with_exposure(taken: NetworkInput, path: Path) -> tuple[NDArray[np.void], float]:
     """A view's array (2, H, W), and the exposure of its half A."""
     pixels = open_array(path)
-    return pixels, float(exposure(pixels[0]["color"]))
+    return pixels, float(taken.exposure(pixels[0]["color"]))
+
+
+def _drop_layers(layers: dict[str, Tensor], random: np.random.Generator, share: float) -> None:
+    """Take normals, or normals and albedo, from a share of the crops, and say so in planes (N, 1, 1, 1)."""
+    kind = random.uniform(size=len(layers["color"])) / share
+    for name, kept in (("normal", kind >= 1), ("albedo", kind >= 0.5)):
+        present = torch.from_numpy(kept.astype(np.float32))[:, None, None, None]
+        layers[name] = layers[name] * present
+        layers[presence(name)] = present
 
 
 def _draw_crop(
@@ -114,28 +139,34 @@ def _draw_crop(
     target: Image,
     random: np.random.Generator,
     pixels: NDArray[np.void],
-    reference: NDArray[Any] | None,
+    third: NDArray[Any] | None,
     augmentation: Augmentation,
     factor: float = 1.0,
 ) -> None:
     """Fill `layers` and `target`, each (crop, crop, 3), with a random window of a view `pixels` (2, H, W) of `PIXEL`.
 
-    The target is the other half, or `reference` (H, W, 3) where that is given; `factor` is the view's exposure.
+    The target is the other half, or `third` (H, W, 3) where that is given: then the input may be the mean of both.
+    `factor` is the view's exposure.
     """
-    half, crop = int(random.integers(2)), target.shape[0]
+    half, crop = int(random.integers(2 if third is None else 3)), target.shape[0]
     y, x = (int(random.integers(max(extent - crop, 0) + 1)) for extent in pixels.shape[1:])
     window = (slice(y, y + crop), slice(x, x + crop))
     orientation, turn, order, brightness = _changes(random, augmentation)
-    source = pixels[half][window]
     for name, layer in layers.items():
-        layer[:] = _oriented(_fill(source[name], crop), orientation)
-    other = pixels[1 - half][window]["color"] if reference is None else reference[window]
+        layer[:] = _oriented(_fill(_input(pixels[:, *window][name], half), crop), orientation)
+    other = pixels[1 - half][window]["color"] if third is None else third[window]
     target[:] = _oriented(_fill(other, crop), orientation)
     layers["color"] *= brightness * np.float32(factor)
     target *= brightness * np.float32(factor)
     layers["normal"][:] = layers["normal"] @ turn.T
     for layer in (layers["color"], layers["albedo"], target):
         layer[:] = layer[..., order]
+
+
+def _input(halves: NDArray[Any], which: int) -> NDArray[Any]:
+    """Half A (0), half B (1) or their mean (2), of (2, h, w, 3)."""
+    chosen: NDArray[Any] = halves[which] if which < 2 else halves.mean(axis=0, dtype=np.float32)
+    return chosen
 
 
 def _changes(

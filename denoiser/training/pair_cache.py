@@ -1,5 +1,6 @@
 """Pairs as memory-mapped arrays: an EXR file must be decompressed whole, a crop should cost its own bytes.
 
+A third render, where there is one, is kept beside it: color alone, the target of both halves.
 Per view one `.npy` of shape (2, H, W), half A first, each pixel a record of color (float32), albedo and normal (half);
 24 bytes a pixel. It lies in `<pairs>/.n2n-cache/`, or in a folder given by the caller, beside a small JSON that holds
 size and time of the EXR files; when those change, it is made anew.
@@ -21,7 +22,7 @@ from renderer_bridge.atomic import atomic_path, write_text
 from renderer_bridge.errors import DatasetError, OutputError, UsageError
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.frame import Frame, Pair
-from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair
+from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair, read_target
 
 PIXEL = np.dtype([("color", "<f4", 3), ("albedo", "<f2", 3), ("normal", "<f2", 3)])
 FORMAT = 1
@@ -35,6 +36,7 @@ class CachedView:
     paths: PairPaths
     pixels: Path
     reference: Path | None
+    target: Path | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +85,8 @@ def build_cache(views: Sequence[CachedView], references: bool = False) -> Iterat
     for index, view in enumerate(views):
         stale = not _is_fresh(view.pixels, (view.paths.a, view.paths.b))
         repaired = _build_pair(view) if stale else {}
+        if view.target is not None and view.paths.target is not None:
+            _build_target(view, view.paths.target, view.target)
         if references and view.reference is not None and view.paths.reference is not None:
             _build_reference(view.paths.reference, view.reference)
         yield CacheRecord(view.name, index + 1, len(views), stale, repaired)
@@ -110,7 +114,8 @@ def _is_writable(folder: Path) -> bool:
 
 def _cached_view(paths: PairPaths, cache: Path) -> CachedView:
     reference = None if paths.reference is None else cache / "references" / f"{paths.reference.stem}.npy"
-    return CachedView(paths, cache / f"{paths.name}.npy", reference)
+    target = None if paths.target is None else cache / "targets" / f"{paths.name}.npy"
+    return CachedView(paths, cache / f"{paths.name}.npy", reference, target)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -176,6 +181,14 @@ def _build_reference(source: Path, array: Path) -> None:
         fingerprint = _fingerprint((source,))
         frame: Frame = read_frame(source)[0]
         _write_array(array, frame.color.astype("<f4"), fingerprint)
+
+
+def _build_target(view: CachedView, source: Path, array: Path) -> None:
+    sources = (source, view.paths.a, view.paths.b)
+    if not _is_fresh(array, sources):
+        fingerprint = _fingerprint(sources)
+        target: Frame = read_target(view.paths, read_pair(view.paths)[0])[0]
+        _write_array(array, target.color.astype("<f4"), fingerprint)
 
 
 def open_array(array: Path) -> NDArray[np.void]:

@@ -31,7 +31,7 @@ from denoiser.training.muon import Muon
 from denoiser.training.pair_cache import CachedView, build_cache, find_views
 from denoiser.training.processes import join_processes
 from denoiser.training.validation import Validation, validate
-from denoiser.transforms import PAPER_LAYERS, input_channels, network_input
+from denoiser.transforms import PAPER_LAYERS, NetworkInput
 from renderer_bridge.errors import DatasetError, WeightsError
 
 
@@ -54,9 +54,8 @@ def train(
             deque(build_cache(held_out, references=True), maxlen=0)
             open_run(run_dir, settings(config, training), FREE_SETTINGS)
         processes.wait()
-        dataset = PairDataset(
-            training, Augmentation(config.symmetries, config.symmetries, config.exposure_stops), config.clean_targets
-        )
+        changes = Augmentation(config.symmetries, config.symmetries, config.exposure_stops, config.drop_layers)
+        dataset = PairDataset(training, changes, config.clean_targets, network_input(config))
 
         # State: where the run folder left off, else new.
         state = new_state(config, device)
@@ -75,7 +74,7 @@ def train(
         def look() -> Validation | None:
             if not (first and held_out):
                 return None
-            validation = validate(state.average, held_out, device, bf16)
+            validation = validate(state.average, held_out, device, bf16, network_input(config))
             keep_best(state, validation)
             return validation
 
@@ -106,7 +105,8 @@ def train_step(
 ) -> tuple[float, float]:
     """Make one step of `state` in place on renders and their targets; gives loss and gradient norm, as `descend`."""
     device = target.device
-    x = network_input({name: layer.to(device, non_blocking=True) for name, layer in layers.items()})  # (N, 9, H, W)
+    on_device = {name: layer.to(device, non_blocking=True) for name, layer in layers.items()}
+    x = network_input(config).stack(on_device)  # (N, 9 or 11, H, W)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         prediction = forward(x)
     return descend(state, LOSSES[config.loss](prediction, target), config, rate)
@@ -117,8 +117,14 @@ def train_step(
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """The paper's network for renders, random from the seed, its average, and a fresh optimizer."""
-    return state_of(lambda: ARCHITECTURES["unet"](input_channels(PAPER_LAYERS)), config, device)
+    """A network for renders, random from the seed, its average, and a fresh optimizer."""
+    return state_of(lambda: ARCHITECTURES[config.network].build(network_input(config).channels), config, device)
+
+
+def network_input(config: TrainConfig) -> NetworkInput:
+    """What the network of `config` takes; layers that training leaves out now and then may be missing later."""
+    optional = PAPER_LAYERS[1:] if config.drop_layers else ()
+    return NetworkInput(PAPER_LAYERS, optional, ARCHITECTURES[config.network].transfer)
 
 
 def state_of(build: Callable[[], nn.Module], config: TrainConfig, device: torch.device) -> TrainState:
@@ -133,8 +139,9 @@ def state_of(build: Callable[[], nn.Module], config: TrainConfig, device: torch.
 
 def new_optimizers(config: TrainConfig, network: nn.Module) -> tuple[torch.optim.Optimizer, ...]:
     """Adam for all parameters, or Muon for the inner convolutions and Adam for first layer, last layer and biases."""
-    weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
-    inner = weights[1:-1] if config.optimizer == "muon" else []
+    weights = [value for name, value in network.named_parameters() if value.ndim == 4 and not name.startswith("head")]
+    first_and_last = slice(1, None if config.network == "kernel" else -1)  # whose last layers are its heads
+    inner = weights[first_and_last] if config.optimizer == "muon" else []
     others = [parameter for parameter in network.parameters() if not any(parameter is weight for weight in inner)]
     adam = torch.optim.Adam(others, config.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True)
     return (adam, Muon(inner, config.learning_rate, config.weight_decay)) if inner else (adam,)
@@ -143,9 +150,9 @@ def new_optimizers(config: TrainConfig, network: nn.Module) -> tuple[torch.optim
 def warm_start(state: TrainState, path: Path) -> None:
     """Begin from the weights in `path`; raises `WeightsError` when they are of another network or take other layers."""
     model = load_model(path)
-    if model.layers != PAPER_LAYERS:
+    if model.input.layers != PAPER_LAYERS:
         raise WeightsError(
-            f"{path}: takes {', '.join(model.layers)}; --init needs weights for {', '.join(PAPER_LAYERS)}"
+            f"{path}: takes {', '.join(model.input.layers)}; --init needs weights for {', '.join(PAPER_LAYERS)}"
         )
     for network in (state.network, state.average):
         load_tensors(path, network, model.network.state_dict())
@@ -184,7 +191,8 @@ def settings(config: TrainConfig, training: Sequence[CachedView]) -> dict[str, A
 def describe(config: TrainConfig, state: TrainState, views: int) -> Description:
     """What the weights file says of this training."""
     data = f"{views} views, {'clean' if config.clean_targets else 'noisy'} targets"
-    return Description(layers=PAPER_LAYERS, loss=config.loss, data=data, steps=state.step)
+    taken = network_input(config)
+    return Description(config.network, taken.layers, taken.optional, config.loss, data, state.step)
 
 
 def keep_best(state: TrainState, validation: Validation) -> None:

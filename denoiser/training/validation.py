@@ -14,7 +14,7 @@ from denoiser.metrics import psnr
 from denoiser.networks.unet import ALIGNMENT
 from denoiser.score import PairScore, mean_score, pair_mse
 from denoiser.training.pair_cache import CachedView, open_array
-from denoiser.transforms import PAPER_LAYERS, exposure, network_input, to_image, to_nchw
+from denoiser.transforms import NetworkInput, to_image, to_nchw
 from renderer_bridge.frame import Image
 
 WINDOW = 512
@@ -37,14 +37,18 @@ class Validation:
     reference: Image | None
 
 
-def validate(network: nn.Module, views: Sequence[CachedView], device: torch.device, bf16: bool) -> Validation:
-    """Denoise both halves of every view's central window and score them; `views` holds at least one."""
+def validate(
+    network: nn.Module, views: Sequence[CachedView], device: torch.device, bf16: bool, taken: NetworkInput
+) -> Validation:
+    """Denoise both halves of every view's central window and score them; `views` holds at least one.
+
+    `taken` is what the network takes."""
     scores, psnrs, pictures = [], [], []
     for view in views:
         pixels = open_array(view.pixels)
         window = _central_window(pixels.shape[1], pixels.shape[2])
         a, b = (np.ascontiguousarray(pixels[half]["color"][window]) for half in (0, 1))
-        denoised_a, denoised_b = (_denoise(network, pixels[half][window], device, bf16) for half in (0, 1))
+        denoised_a, denoised_b = (_denoise(network, pixels[half][window], device, bf16, taken) for half in (0, 1))
         scores.append(pair_mse(denoised_a, denoised_b, a, b))
         reference = None
         if view.reference is not None:
@@ -61,15 +65,17 @@ def _central_window(height: int, width: int) -> tuple[slice, slice]:
     return slice(top, top + WINDOW), slice(left, left + WINDOW)
 
 
-def _denoise(network: nn.Module, pixels: NDArray[np.void], device: torch.device, bf16: bool) -> Image:
+def _denoise(
+    network: nn.Module, pixels: NDArray[np.void], device: torch.device, bf16: bool, taken: NetworkInput
+) -> Image:
     """f of one half's window (h, w), continued by its edge to the network's alignment and cut back."""
     height, width = pixels.shape
     padding = ((0, -height % ALIGNMENT), (0, -width % ALIGNMENT), (0, 0))
     layers = {
-        name: to_nchw(np.pad(pixels[name].astype(np.float32), padding, mode="edge"), device) for name in PAPER_LAYERS
+        name: to_nchw(np.pad(pixels[name].astype(np.float32), padding, mode="edge"), device) for name in taken.layers
     }
-    factor = exposure(pixels["color"]).to(device)
+    factor = taken.exposure(pixels["color"]).to(device)
     layers["color"] = layers["color"] * factor
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        denoised = network(network_input(layers)) / factor
+        denoised = network(taken.stack(layers)) / factor
     return to_image(denoised)[:height, :width]
