@@ -147,7 +147,9 @@ def _say_next(sentence: str, folder: Path) -> None:
 
 
 def _print_scene(config: RenderPairsConfig) -> None:
-    translation = translate(config.scene, defines(config.define), skip_missing=config.missing == "skip")
+    translation = translate(
+        config.scene, defines(config.define), skip_missing=config.missing == "skip", absolute_paths=True
+    )
     for note in translation.notes:
         warnings.warn(f"{config.scene}: {note}", N2NWarning, stacklevel=1)
     print(translation.text, end="")

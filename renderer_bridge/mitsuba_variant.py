@@ -17,12 +17,12 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from renderer_bridge.atomic import write_text
+from renderer_bridge.cache_folder import cache_folder
 from renderer_bridge.errors import N2NError, N2NWarning, UsageError
 
 VARIANTS = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")
@@ -199,24 +199,13 @@ _PROBE = (
 def _renders(variant: str, identity: str, environment: Mapping[str, str]) -> bool:
     """Whether a child process renders in `variant`; the answer is kept for this `identity` and version of Dr.Jit."""
     key = f"{variant}|{identity}|{importlib.metadata.version('drjit')}"
-    answer = _cache_folder() / f"{variant}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.txt"
+    answer = cache_folder() / f"{variant}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.txt"
     with contextlib.suppress(OSError):
         return answer.read_text(encoding="utf-8").strip() == "works"
     works = _child_renders(variant, environment)
     with contextlib.suppress(N2NError):  # a read-only home only means probing again next time
         write_text(answer, "works\n" if works else "fails\n")
     return works
-
-
-def _cache_folder() -> Path:
-    """The user's cache folder; a temporary one for a user without a home."""
-    chosen = os.environ.get("XDG_CACHE_HOME")
-    if chosen:
-        return Path(chosen) / "n2n-denoiser"
-    try:
-        return Path.home() / ".cache" / "n2n-denoiser"
-    except RuntimeError:
-        return Path(tempfile.gettempdir()) / "n2n-denoiser"
 
 
 def _child_renders(variant: str, environment: Mapping[str, str]) -> bool:

@@ -5,31 +5,36 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from renderer_bridge.cache_folder import cache_folder
 from renderer_bridge.errors import SceneError
 from renderer_bridge.legacy.elements import Scene, parents, value
 from renderer_bridge.legacy.files import find_file
+from renderer_bridge.legacy.meshes import readable_mesh
 
 NAMED_AT_MOST = 5  # files that are done without; those that are an error are all named
 
 
-def find_assets(scene: Scene, path: Path, skip_missing: bool) -> None:
-    """Write the place of every file that the scene names; raises `SceneError` with all that are missing.
+def find_assets(scene: Scene, path: Path, skip_missing: bool, absolute_paths: bool) -> None:
+    """Write the place of every file that the scene names, unless it is just where it says, beside the scene.
 
-    With `skip_missing` shapes go without the mesh, materials and lights without the picture.
+    Raises `SceneError` with all that are missing; with `skip_missing` shapes go without the mesh, and
+    materials and lights without the picture.
     """
     folders = _folders(scene, path)
     above = parents(scene.root)
     missing: dict[str, list[ET.Element]] = {}
     for element in list(scene.root.iter()):
-        named = _file_of(element)
-        if named is None or element not in above:
+        named = _file_of(element, above[element]) if element in above else None
+        if named is None:
             continue
         attribute, name = named
         found = find_file(name, folders)
         if found is None:
             missing.setdefault(name, []).append(element)
-        else:
-            element.set(attribute, str(found.resolve()))
+            continue
+        readable = readable_mesh(found, cache_folder())
+        if absolute_paths or readable != path.resolve().parent / name:
+            element.set(attribute, str(readable.resolve()))
     if missing and not skip_missing:
         told = _told(list(missing), len(missing))
         raise SceneError(f"{path}: cannot be loaded: {told}; n2n-render-pairs --missing skip goes on without them")
@@ -53,9 +58,9 @@ def _folders(scene: Scene, path: Path) -> list[Path]:
     return [*extra[::-1], own]
 
 
-def _file_of(element: ET.Element) -> tuple[str, str] | None:
-    """The attribute of `element` that holds a file's name, and the name."""
-    if element.tag == "string" and element.get("name") == "filename":
+def _file_of(element: ET.Element, owner: ET.Element) -> tuple[str, str] | None:
+    """The attribute of `element` that holds the name of a file to read, and the name."""
+    if element.tag == "string" and element.get("name") == "filename" and owner.tag != "film":
         return "value", element.get("value", "")
     if element.tag == "spectrum" and element.get("filename") is not None:
         return "filename", element.get("filename", "")
@@ -70,7 +75,7 @@ def _do_without(above: dict[ET.Element, ET.Element], element: ET.Element) -> Non
         owner.set("type", "checkerboard")
         gray = (0.5, 0.5, 0.5)
         owner[:] = [value("rgb", "color0", gray), value("rgb", "color1", gray)]
-    elif element.tag == "spectrum":
+    elif element.tag == "spectrum" or owner.tag == "bsdf":
         owner.remove(element)
     elif holder is not None and owner in list(holder):
         holder.remove(owner)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
-from renderer_bridge.legacy.elements import Scene, means, plugin, prop, value
-from renderer_bridge.legacy.facets import forked_diffuse, forked_glass, forked_metal, microfacets
+from renderer_bridge.legacy.elements import SCALED_BY, Scene, means, plugin, prop, take, value
+from renderer_bridge.legacy.facets import disney, forked_diffuse, forked_glass, forked_metal, microfacets
 from renderer_bridge.legacy.highlights import phong, ward
 from renderer_bridge.legacy.layers import coating, mixture
 from renderer_bridge.legacy.matte import diffuse_transmitter, hanrahan_krueger, rough_diffuse, woven
@@ -32,6 +32,8 @@ REPLACEMENTS: dict[str, Callable[[Scene, ET.Element], str]] = {
     "roughconductor_ggx": forked_metal,
     "roughdielectricGGX": forked_glass,
     "roughdiffuseGGX": forked_diffuse,
+    **dict.fromkeys(("disney", "disneybsdf", "disneydiffuse", "disneyglass", "disneymetal", "disneysheen"), disney),
+    "disneyclearcoat": disney,
 }
 
 
@@ -51,15 +53,19 @@ def translate_bsdf(scene: Scene, element: ET.Element) -> None:
 def _nested_texture(scene: Scene, element: ET.Element) -> None:
     """The one texture of a bump map has no name in Mitsuba 3, that of a normal map is called `normalmap`.
 
-    A bump map's `scale` texture becomes its `scale` property.
+    A bump map's `scale` texture becomes its `scale` property; a normal map of a fork names its picture itself.
     """
-    for child in [child for child in element if means(scene, child, "texture") is not None]:
+    picture = take(element, "filename")
+    if picture is not None:
+        element.append(plugin("texture", "bitmap", picture, value("boolean", "raw", True)))
+    for child in element:
         texture = means(scene, child, "texture")
-        assert texture is not None
+        if texture is None:
+            continue
         child.attrib.pop("name", None)
         if element.get("type") == "normalmap":
             child.set("name", "normalmap")
-        factor = texture.get("scaled_by")
+        factor = texture.get(SCALED_BY)
         if factor is not None and prop(element, "scale") is None:
             element.append(value("float", "scale", float(factor)))
 

@@ -15,11 +15,16 @@ from renderer_bridge.errors import SceneError
 from renderer_bridge.legacy.files import find_file
 
 DEEPEST_INCLUDE = 15  # Mitsuba's own limit
+HOW_TO_RENDER = ("integrator", "sampler", "film")  # pairs are rendered in our own way
+UNDEFINED = "\0"  # before the name of a parameter without value; no XML can hold it
 PARAMETER = re.compile(r"\\\$|\$(\w+)")
 
 
-def read_document(path: Path, defines: Mapping[str, str]) -> ET.Element:
-    """The `<scene>` of `path`. Raises `SceneError` for malformed XML, files not found and parameters without value."""
+def read_document(path: Path, defines: Mapping[str, str]) -> tuple[ET.Element, list[str]]:
+    """The `<scene>` of `path`, and what was left out of it: how to render, where that has a parameter without value.
+
+    Raises `SceneError` for malformed XML, included files not found, and other parameters without value.
+    """
     reader = _Reader(path, dict(defines))
     root = reader.parse(path)
     for element in _expanded(reader, root, 0):
@@ -27,7 +32,11 @@ def read_document(path: Path, defines: Mapping[str, str]) -> ET.Element:
     unused = sorted(set(defines) - reader.used)
     if unused:
         raise SceneError(f"{path}: cannot be loaded: unused parameters {', '.join('$' + name for name in unused)}")
-    return root
+    undefined = _undefined(root)
+    if undefined:
+        names = ", ".join(f"${name}" for name in undefined)
+        raise SceneError(f"{path}: cannot be loaded: undefined parameter: {names}; give it with -D name=value")
+    return root, _without_undefined(root)
 
 
 class _Reader:
@@ -55,7 +64,7 @@ class _Reader:
             names = [found[1][:length] for length in range(len(found[1]), 0, -1)]
             name = next((name for name in names if name in self.values), None)
             if name is None:
-                raise SceneError(f"{self.path}: cannot be loaded: undefined parameter: ${found[1]}; give it with -D")
+                return f"{UNDEFINED}{found[1]}"
             self.used.add(name)
             return self.values[name] + found[1][len(name) :]
 
@@ -87,3 +96,25 @@ def _included(reader: _Reader, element: ET.Element, depth: int) -> list[ET.Eleme
             root.set("name", element.get("name", ""))
         return _expanded(reader, root, depth + 1)
     return [inside for child in list(root) for inside in _expanded(reader, child, depth + 1)]
+
+
+def _undefined(element: ET.Element) -> list[str]:
+    """Names of the parameters without value in `element`, but for those of how to render."""
+    if element.tag in HOW_TO_RENDER:
+        return []
+    here = [text.partition(UNDEFINED)[2] for text in element.attrib.values() if UNDEFINED in text]
+    return list(dict.fromkeys([*here, *(name for child in element for name in _undefined(child))]))
+
+
+def _without_undefined(root: ET.Element) -> list[str]:
+    """Remove the properties that have no value, and tell of them."""
+    left_out: list[str] = []
+    for parent in root.iter():
+        for child in list(parent):
+            names = [text.partition(UNDEFINED)[2] for text in child.attrib.values() if UNDEFINED in text]
+            if names and child.tag not in HOW_TO_RENDER:
+                parent.remove(child)
+            child.attrib = {key: text.replace(UNDEFINED, "$") for key, text in child.attrib.items()}
+            left_out += names
+    told = ", ".join(f"${name}" for name in dict.fromkeys(left_out))
+    return [f"parameters of how to render that have no value were left out: {told}"] if told else []

@@ -12,7 +12,7 @@ OBJECTS = (
     *("scene", "shape", "bsdf", "texture", "emitter", "sensor", "sampler", "film", "rfilter", "integrator"),
     *("medium", "phase", "volume", "subsurface"),
 )
-VALUES = ("float", "integer", "boolean", "string", "point", "vector", "rgb", "spectrum", "transform", "ref")
+SCALED_BY = "scaled_by"  # attribute of a texture that was scaled, for a bump map above; gone in the end
 
 
 @dataclass

@@ -21,7 +21,7 @@ TIME = (
 def translate_emitter(scene: Scene, element: ET.Element) -> None:
     """Daylight in Mitsuba 3's coordinates and parameters; a place given once."""
     kind = element.get("type", "")
-    if kind in DAYLIGHT and not (kind == "sunsky" and prop(element, "sky_scale", "sun_aperture") is not None):
+    if kind in DAYLIGHT and (scene.old or kind != "sunsky"):
         _daylight(scene, element, kind)
     elif kind in ("point", "directional") and prop(element, "to_world") is not None:
         take(element, "position", "direction")

@@ -1,4 +1,4 @@
-"""Microfacets: distributions that Mitsuba 3 does not have, and the GGX plugins of forks."""
+"""Microfacets: distributions that Mitsuba 3 does not have, and the GGX and Disney plugins of forks."""
 
 from __future__ import annotations
 
@@ -70,3 +70,25 @@ def forked_diffuse(scene: Scene, element: ET.Element) -> str:
     found = take(element, "reflectance", "diffuse_reflectance", "r0", "R0")
     become(element, "diffuse", None if found is None else named(found, "reflectance"))
     return "'diffuse' of the same color is used instead"
+
+
+DISNEY = {  # names of other implementations of Burley's model, and Mitsuba 3's
+    "specular_transmission": "spec_trans",
+    "specular_tint": "spec_tint",
+    "subsurface": "flatness",
+    "reflectance": "base_color",
+}
+WHOLE = {"disneyglass": ("spec_trans", 1.0), "disneymetal": ("metallic", 1.0), "disneyclearcoat": ("clearcoat", 1.0)}
+
+
+def disney(scene: Scene, element: ET.Element) -> str:
+    """Lost: what implementations of the model differ in."""
+    for child in element:
+        child.set("name", DISNEY.get(child.get("name", ""), child.get("name", "")))
+    if prop(element, "eta") is not None:
+        take(element, "specular")  # two ways to say the same
+    lobe = WHOLE.get(element.get("type", ""))
+    if lobe is not None:
+        element.append(value("float", *lobe))
+    element.set("type", "principled")
+    return "'principled' is used instead"

@@ -68,7 +68,13 @@ def fresnel(cosine: float, eta: float) -> float:
 
 
 def fresnel_diffuse(eta: float) -> float:
-    """Share of diffuse light that such a surface reflects: the integral of `fresnel` times 2 cos over its cosine."""
+    """Share of diffuse light that such a surface reflects: the integral of `fresnel` times 2 cos over its cosine.
+
+    From the dense side it follows by reciprocity, 1 - F(eta) = eta^2 (1 - F(1 / eta)), without the kink at the angle of
+    total reflection.
+    """
+    if eta < 1:
+        return 1 - eta * eta * (1 - fresnel_diffuse(1 / eta))
     nodes, weights = np.polynomial.legendre.leggauss(64)
     cosines = (nodes + 1) / 2
     return float(sum(w * c * fresnel(float(c), eta) for c, w in zip(cosines, weights, strict=True)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
+from renderer_bridge.legacy.colors import COLORS
 from renderer_bridge.legacy.elements import OBJECTS, Scene, numbers, of, prop
 
 TAGS = {"lookAt": "lookat", "luminaire": "emitter", "camera": "sensor", "bool": "boolean", "int": "integer"}
@@ -26,6 +27,7 @@ ATTRIBUTES = {
     "alias": ("id", "as"),
     "path": ("value",),
 }
+KNOWN_TAGS = {*ATTRIBUTES, *COLORS, "animation"}
 INTEGERS = {
     *("width", "height", "crop_width", "crop_height", "crop_offset_x", "crop_offset_y", "sample_count", "shape_index"),
     *("max_depth", "rr_depth", "emitter_samples", "bsdf_samples", "shading_samples", "year", "month", "day"),
@@ -50,11 +52,14 @@ FLOATS = {
 
 def modernised(scene: Scene) -> None:
     """Rename in place: elements, attributes, properties; write integers and booleans as Mitsuba 3 reads them."""
-    for parent in scene.root.iter():
-        parent[:] = [child for child in parent if child.tag != "null" and isinstance(child.tag, str)]
     for element in scene.root.iter():
         element.tag = TAGS.get(element.tag, element.tag)
         _rename_attributes(element)
+    for parent in scene.root.iter():
+        for unknown in [child for child in parent if child.tag not in KNOWN_TAGS]:
+            parent.remove(unknown)
+            if unknown.tag != "null":
+                scene.tell(f"<{unknown.tag}> is no element of a Mitsuba scene and was left out")
     for element in scene.root.iter():
         if element.tag in OBJECTS:
             _rename_properties(element)
@@ -88,9 +93,9 @@ def _rename_properties(element: ET.Element) -> None:
         element[:] = [child for child in element if child.get("name") != "focal_length"]
     if element.get("type") == "diffuse" and (old := prop(element, "diffuse_reflectance")) is not None:
         old.set("name", "reflectance")
-    if element.tag == "emitter" and element.get("type") in ("area", "constant") and prop(element, "radiance") is None:
-        for old in filter(None, [prop(element, "intensity")]):
-            old.set("name", "radiance")
+    lit = element.tag == "emitter" and element.get("type") in ("area", "constant")
+    if lit and prop(element, "radiance") is None and (old := prop(element, "intensity")) is not None:
+        old.set("name", "radiance")
 
 
 def _one_of_each_name(element: ET.Element) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from renderer_bridge.legacy.elements import (
+    SCALED_BY,
     Scene,
     become,
     color,
@@ -90,7 +91,7 @@ def _mean_color(
 def unscale(scene: Scene) -> None:
     """`scale` textures give way to what they scale: a constant is multiplied, a picture stays as it is.
 
-    A bump map above takes the factor as its own scale: it is left at the texture as `scaled_by`.
+    A bump map above takes the factor as its own scale: it is left at the texture.
     """
     above = parents(scene.root)
     for element in [each for each in scene.root.iter("texture") if each.get("type") == "scale"]:
@@ -105,7 +106,7 @@ def unscale(scene: Scene) -> None:
         assert target is not None
         copy = plugin("texture", target.get("type", ""), *list(target))
         copy.attrib.update({key: text for key, text in element.attrib.items() if key in ("id", "name")})
-        copy.set("scaled_by", str(factor * float(target.get("scaled_by", "1"))))
+        copy.set(SCALED_BY, str(factor * float(target.get(SCALED_BY, "1"))))
         parent = above[element]
         parent[list(parent).index(element)] = copy
         above[copy] = parent
