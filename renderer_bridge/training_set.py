@@ -143,7 +143,7 @@ def _nothing_to_see(scene: MitsubaScene, seed: int) -> str:
     mean, lit = float(color.mean()), float((color.max(axis=-1) > 0).mean())
     if mean < LEAST_MEAN or lit < LEAST_LIT:
         return f"its view is black (mean radiance {mean:.2g}, light in {lit:.0%} of the pixels)"
-    contrast = float(np.log1p(color / mean).std())
+    contrast = float(np.log1p(color / mean).std(axis=(0, 1)).mean())
     return f"its view is even (contrast {contrast:.2g})" if contrast < LEAST_CONTRAST else ""
 
 
