@@ -243,7 +243,7 @@ def pipes(scenery: Scenery, low: Place, high: Place) -> None:
             end[axis] = random.uniform(low[axis], high[axis])
             path.append(end)
             axis = (axis + int(random.integers(1, 3))) % 3
-        corners = np.concatenate([np.linspace(a, b, 12) for a, b in itertools.pairwise(path)])
+        corners = np.concatenate([np.linspace(a, b, 12, endpoint=False) for a, b in itertools.pairwise(path)])
         scenery.mesh(tube(corners, log_uniform(random, 0.012, 0.12), 12), opaque(scenery))
 
 

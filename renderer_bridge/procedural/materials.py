@@ -186,22 +186,15 @@ def frosted(scenery: Scenery, kinds: dict[str, float]) -> str:
 
 
 def bumpy(scenery: Scenery, kinds: dict[str, float]) -> str:
-    """A matte or glossy surface with fine relief: a bump or a normal map."""
+    """A matte or glossy surface with fine relief. A normal map: the renderer's bump map gave NaN samples."""
     random = scenery.random
     below = (roughplastic if "roughplastic" in scenery.palette else matte)(scenery, kinds)
     below = below.removeprefix('<bsdf type="twosided">').removesuffix("</bsdf>")
-    repeat = log_uniform(random, 1, 8)
-    if chance(random, 0.5):
-        height = PATTERNS[pick(random, dict.fromkeys(("tiles", "cells", "cloth", "grain", "marks", "dots"), 1.0))](
-            random
-        )
-        picture = scenery.picture(pictures.normals(height, log_uniform(random, 0.3, 4)))
-        relief = plugin("bsdf", "normalmap", texture("normalmap", picture, repeat, raw=True), below)
-    else:
-        picture = scenery.picture(pictures.gray(random, pictures.THINGS, 0, 1))
-        height_scale = number("scale", log_uniform(random, 0.003, 0.06))
-        relief = plugin("bsdf", "bumpmap", texture("arbitrary", picture, repeat, raw=True), height_scale, below)
-    return plugin("bsdf", "twosided", relief)
+    kinds_of_relief = dict.fromkeys(("tiles", "cells", "cloth", "grain", "marks", "dots", "planks"), 1.0)
+    height = PATTERNS[pick(random, kinds_of_relief)](random)
+    picture = scenery.picture(pictures.normals(height, log_uniform(random, 0.3, 4)))
+    relief = texture("normalmap", picture, log_uniform(random, 1, 8), raw=True)
+    return plugin("bsdf", "twosided", plugin("bsdf", "normalmap", relief, below))
 
 
 def blend(scenery: Scenery, kinds: dict[str, float]) -> str:

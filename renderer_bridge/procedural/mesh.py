@@ -73,8 +73,9 @@ def sheet(points: Vector, close_u: bool = False) -> Mesh:
     vertices = points.reshape(-1, 3)
     corners = vertices[faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    used, kept = np.unique(faces[area > 1e-12], return_inverse=True)  # a vertex of no face would have no normal
     uvs = np.stack([u, v], axis=-1).reshape(-1, 2)
-    return Mesh(vertices, uvs, faces[area > 1e-12].astype(np.int32))
+    return Mesh(vertices[used], uvs[used], kept.reshape(-1, 3).astype(np.int32))
 
 
 def quad(corner: ArrayLike, u: ArrayLike, v: ArrayLike) -> Mesh:
@@ -149,7 +150,7 @@ def blades(
         half = aside * 0.5 * np.sin(np.pi * (0.12 + 0.86 * t))
         leaves.append(np.stack([middle - half, middle + half], axis=1))
     grid = np.stack(leaves, axis=1)  # (N, steps + 1, 2, 3)
-    one = sheet(grid[0])
+    one = height_field(np.zeros((steps + 1, 2)), (1.0, 1.0))  # of which each leaf has the faces
     count = len(one.vertices)
     faces = np.concatenate([one.faces + count * index for index in range(len(roots))])
     return Mesh(grid.reshape(-1, 3), np.tile(one.uvs, (len(roots), 1)), faces.astype(np.int32))
