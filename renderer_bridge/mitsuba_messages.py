@@ -61,7 +61,8 @@ def warn(sentence: str) -> None:
 
 
 def plain(text: object) -> str:
-    """A Mitsuba message as one line, without date, source location and color codes."""
+    """A Mitsuba message as one line, without date, source location, color codes, and the way a Python error took."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(str(text).split()))
     line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+ +", "", line)
+    line = re.sub(r'Traceback \(most recent call last\):(?: File "[^"]*", line \d+, in \S+)* (?:\w+Error: )?', "", line)
     return re.sub(r"\[[\w.]+:\d+\] ", "", line)

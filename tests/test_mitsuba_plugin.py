@@ -1,0 +1,169 @@
+"""`<integrator type="n2n">` in scene files and dictionaries: what it renders, keeps, and refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_scenes import HEIGHT, WIDTH, room, sensor, use_variant, write
+
+from denoiser.inference.denoise import denoise_pair
+from denoiser.model import load_model
+from online.mitsuba_plugin import Settings, register, wrap
+from renderer_bridge.errors import SceneError, UsageError
+from renderer_bridge.mitsuba_film import as_filtered
+from renderer_bridge.mitsuba_halves import View, pair_of
+from renderer_bridge.mitsuba_variant import set_variant
+from renderer_bridge.seeds import pair_seeds
+
+
+@pytest.fixture(scope="module", params=["fastest", "scalar_rgb"])
+def mi(request: pytest.FixtureRequest) -> Any:
+    if request.param == "fastest":
+        use_variant()
+    else:
+        set_variant(request.param)
+    import mitsuba
+
+    register()
+    return mitsuba
+
+
+@pytest.fixture(scope="module")
+def scene_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The noisy room, its path tracer within n2n."""
+    path, *rest = room()
+    return write(tmp_path_factory.mktemp("room") / "scene.xml", f'<integrator type="n2n">{path}</integrator>', *rest)
+
+
+@pytest.fixture(scope="module")
+def scene(mi: Any, scene_file: Path) -> Any:
+    return mi.load_file(str(scene_file))
+
+
+def path_tracer(mi: Any) -> Any:
+    return mi.load_dict({"type": "path", "max_depth": 6})
+
+
+def test_a_scene_file_is_denoised_as_it_is_rendered(mi: Any, tmp_path: Path) -> None:
+    path, _, *rest = room()
+    parts = (f'<integrator type="n2n">{path}</integrator>', sensor(64, 40), *rest)
+    scene = mi.load_file(str(write(tmp_path / "scene.xml", *parts)))
+    denoised = np.array(mi.render(scene, spp=4, seed=1))
+    assert denoised.shape == (40, 64, 3) and np.isfinite(denoised).all()
+    reference, noisy = (np.array(path_tracer(mi).render(scene, seed=7, spp=spp)) for spp in (256, 4))
+    errors = [np.mean(np.abs(picture - reference) / (reference + 0.1)) for picture in (denoised, noisy)]
+    assert errors[0] < 0.75 * errors[1]  # 0.5 against 4096 samples, for three seeds
+
+
+def test_it_is_the_denoised_pair_of_the_halves(mi: Any, scene: Any) -> None:
+    found = np.array(mi.render(scene, spp=6, seed=3))
+    seeds = pair_seeds(3, 0)
+    view = View(scene, scene.sensors()[0])
+    halves = view.half(path_tracer(mi), 3, seeds[0]), view.half(path_tracer(mi), 3, seeds[1])
+    color = denoise_pair(load_model(), pair_of(halves, view.guides(8, 3), 3, seeds)).color
+    np.testing.assert_array_equal(found, as_filtered(color, scene.sensors()[0].film()))
+
+
+def test_the_film_holds_the_picture_and_what_was_asked_for_besides(mi: Any, scene: Any) -> None:
+    integrator = wrap(path_tracer(mi), aovs="noisy, albedo normal,error", aov_spp=4)
+    picture = np.array(integrator.render(scene, 0, seed=2, spp=4))
+    film = scene.sensors()[0].film()
+    assert picture.shape == (HEIGHT, WIDTH, 15)
+    np.testing.assert_array_equal(np.array(film.bitmap()), picture)
+    names = [
+        f"{layer}.{c}"
+        for layer, cs in (("noisy", "RGB"), ("albedo", "RGB"), ("normal", "XYZ"), ("error", "RGB"))
+        for c in cs
+    ]
+    assert [field.name for field in film.bitmap().struct_()][3:] == names == integrator.aov_names()
+    noisy, albedo, normal, error = (picture[..., start : start + 3] for start in (3, 6, 9, 12))
+    assert noisy.min() >= 0 and noisy.std() > picture[..., :3].std() / 2
+    assert albedo.min() >= 0 and albedo.max() <= 1 and (error >= 0).all()
+    assert np.linalg.norm(normal, axis=-1).max() <= 1 + 1e-5  # unit length, in float32, less where the filter blurs
+
+
+def test_the_same_seed_is_the_same_picture(mi: Any, scene: Any) -> None:
+    first, again, other = (np.array(mi.render(scene, spp=2, seed=seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0
+
+
+def test_develop_can_wait(mi: Any, scene: Any) -> None:
+    integrator, film = scene.integrator(), scene.sensors()[0].film()
+    at_once = np.array(integrator.render(scene, seed=4, spp=2))
+    later = integrator.render(scene, seed=4, spp=2, develop=False)
+    assert np.array(later).size == 0
+    np.testing.assert_array_equal(np.array(film.develop()), at_once)
+
+
+def test_alpha_is_kept(mi: Any) -> None:
+    film = {"type": "hdrfilm", "width": 20, "height": 12, "pixel_format": "rgba"}
+    scene = mi.load_dict({
+        "type": "scene", "integrator": {"type": "n2n", "nested": {"type": "path"}, "aovs": "albedo"},
+        "sensor": {"type": "perspective", "film": film, "sampler": {"type": "independent", "sample_count": 4}},
+        "ball": {"type": "sphere", "center": [0, 0, 5]}, "lamp": {"type": "point", "position": [5, 5, 0]},
+    })  # fmt: skip
+    picture = np.array(mi.render(scene))
+    assert picture.shape == (12, 20, 3 + 1 + 3)
+    assert scene.integrator().aov_names() == ["albedo.R", "albedo.G", "albedo.B"]
+    alpha = picture[..., 3]
+    assert alpha[6, 10] == pytest.approx(1, abs=1e-5) and alpha[0, 0] == 0  # in the middle of the ball, and beside it
+
+
+def test_parameters_of_the_scene_are_found_through_it(mi: Any, scene: Any) -> None:
+    assert any(name.endswith("radiance.value") for name in mi.traverse(scene).keys())  # noqa: SIM118 - not a dict
+    assert "nested" in str(scene.integrator())
+
+
+def test_invalid_samples_are_left_out() -> None:
+    use_variant()
+    import mitsuba as mi
+
+    class Poisoned:
+        """Gives 1, and in every third render NaN somewhere."""
+
+        calls = 0
+
+        def aov_names(self) -> list[str]:
+            return []
+
+        def render(self, scene: Any, sensor: Any, seed: int, spp: int) -> Any:
+            self.calls += 1
+            image = np.ones((4, 6, 3))
+            if spp > 1 or self.calls % 3 == 0:
+                image[1, 2] = np.nan
+            return image
+
+    film = {"type": "hdrfilm", "width": 6, "height": 4}
+    scene = mi.load_dict({"type": "scene", "sensor": {"type": "perspective", "film": film}})
+    half = View(scene, scene.sensors()[0]).half(Poisoned(), 5, 0)
+    np.testing.assert_array_equal(half.color, np.ones((4, 6, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("integrator", "words"),
+    [
+        ({"type": "n2n"}, "0 integrators are nested in it"),
+        ({"type": "n2n", "a": {"type": "path"}, "b": {"type": "path"}}, "2 integrators are nested"),
+        ({"type": "n2n", "a": {"type": "path"}, "aovs": "albdo"}, "aovs names albdo; accepted: noisy"),
+        ({"type": "n2n", "a": {"type": "path"}, "aov_spp": 0}, "aov_spp is 0; at least 1"),
+        ({"type": "n2n", "a": {"type": "path"}, "model": "nosuch"}, "no weights of that name"),
+        ({"type": "n2n", "a": {"type": "path"}, "modle": "unet"}, "no parameter modle; accepted: model"),
+    ],
+)
+def test_what_is_wrong_is_said_while_loading(mi: Any, integrator: dict[str, Any], words: str) -> None:
+    with pytest.raises(RuntimeError, match=words):
+        mi.load_dict({"type": "scene", "integrator": integrator})
+
+
+def test_an_integrator_without_color_is_refused(mi: Any, scene: Any) -> None:
+    with pytest.raises(SceneError, match="one that renders color itself is needed"):
+        wrap(mi.load_dict({"type": "aov", "aovs": "a:albedo"})).render(scene, spp=2)
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(UsageError, match="accepted: noisy, albedo, normal, error"):
+        Settings(aovs=("error", "depth"))
