@@ -94,6 +94,9 @@ class View:
 
 def pair_of(halves: tuple[Half, Half], guides: dict[str, Image], spp: int, seeds: tuple[int, int]) -> Pair:
     """Two renders, `spp` samples per pixel each, with the albedo and normal that they share."""
-    layers = {"albedo": guides["albedo"], "normal": guides["normal"]}
-    a, b = (Frame(half.color, **layers, spp=spp, seed=seed) for half, seed in zip(halves, seeds, strict=True))
+    albedo, normal = guides["albedo"], guides["normal"]
+    a, b = (
+        Frame(half.color, albedo=albedo, normal=normal, spp=spp, seed=seed)
+        for half, seed in zip(halves, seeds, strict=True)
+    )
     return Pair(a, b)
