@@ -68,7 +68,8 @@ def contact_sheet(pictures: Mapping[str, Image], columns: int = 8, cell: tuple[i
     for index, (name, radiance) in enumerate(pictures.items()):
         left, top = index % columns * width, index // columns * height
         level = max(float(np.median(radiance)), 0.2 * float(radiance.mean()), 1e-9)
-        small = Pillow.fromarray(to_display(np.maximum(radiance, 0) * SHEET_LEVEL / level))
+        shown = np.asarray(np.maximum(radiance, 0) * (SHEET_LEVEL / level), dtype=np.float32)
+        small = Pillow.fromarray(to_display(shown))
         small.thumbnail(cell)
         sheet.paste(small, (left + (cell[0] - small.width) // 2, top + (cell[1] - small.height) // 2))
         draw.text((left + cell[0] // 2, top + cell[1] + CAPTION_HEIGHT // 2), name, INK, font, anchor="mm")
