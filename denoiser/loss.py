@@ -1,4 +1,4 @@
-"""Losses for training on noisy targets, and two that fail, kept for the ablation.
+"""Losses for training on noisy targets, and two that fail on renders, kept for the ablation.
 
 A loss is fit for noisy targets when its minimiser over f is the mean of the targets: then noise in the target, which
 has zero mean, does not move the result. Source: Lehtinen et al. 2018, section 3.3.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from denoiser.paper import LOSS_EPSILON
+from denoiser.paper import L0_EPSILON, L0_FIRST_GAMMA, LOSS_EPSILON
 from denoiser.transforms import KEY, tone_map, tone_map_slope
 
 LINEAR_BELOW = 1e-3
@@ -43,6 +43,30 @@ def loss_tone_slope(prediction: Tensor, target: Tensor) -> Tensor:
     slope = tone_map_slope(prediction.detach().float().clamp(min=0) + LOSS_EPSILON)
     scale = KEY * tone_map_slope(torch.tensor(KEY, device=target.device))
     return ((prediction.float() - target) * (slope / scale)).square().mean()
+
+
+def loss_l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean |f - y|. The minimiser is the *median* of the targets: right where less than half of them are replaced
+    (section 3.2, text removal), and biased on skewed noise such as a renderer's."""
+    return (prediction.float() - target).abs().mean()
+
+
+def loss_l0(prediction: Tensor, target: Tensor, gamma: float) -> Tensor:
+    """Mean (|f - y| + 1e-8)^gamma, gamma from `annealed_gamma`. Towards gamma 0 the minimiser is the *mode* of the
+    targets: right as long as no wrong value is more frequent than the right one (section 3.2, impulse noise)."""
+    return ((prediction.float() - target).abs() + L0_EPSILON).pow(gamma).mean()
+
+
+def annealed_gamma(done: float) -> float:
+    """Exponent of `loss_l0` when a share `done` of the steps is done: from 2, a straight line to 0 (section 3.2)."""
+    return L0_FIRST_GAMMA * (1.0 - done)
+
+
+def loss_l2_masked(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean (f - y)^2 over the values whose `mask`, broadcast to the target's shape, is 1; the others are left out
+    (section 3.2, multiplicative Bernoulli noise). 0 when all are left out."""
+    kept = mask.expand_as(target)
+    return ((prediction.float() - target).square() * kept).sum() / kept.sum().clamp(min=1)
 
 
 def loss_hdr_undetached(prediction: Tensor, target: Tensor) -> Tensor:

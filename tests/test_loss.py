@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from denoiser.loss import LOSSES, loss_hdr, loss_hdr_undetached, loss_l2
+from denoiser.loss import (
+    LOSSES,
+    annealed_gamma,
+    loss_hdr,
+    loss_hdr_undetached,
+    loss_l0,
+    loss_l1,
+    loss_l2,
+    loss_l2_masked,
+)  # fmt: skip
 from denoiser.paper import LOSS_EPSILON
 
 MEAN = 0.5
@@ -76,3 +85,31 @@ def test_bright_and_dark_regions_weigh_alike() -> None:
     dark, bright = torch.tensor([1.0]), torch.tensor([100.0])
     assert loss_hdr(dark, 1.1 * dark).item() == pytest.approx(loss_hdr(bright, 1.1 * bright).item(), rel=0.03)
     assert loss_l2(bright, 1.1 * bright) > 1000 * loss_l2(dark, 1.1 * dark)
+
+
+def test_l1_finds_the_median_and_annealed_l0_the_mode() -> None:
+    """Half of the mass but a little on one value; the others are spread: median and mode are it, the mean is not."""
+    y = torch.cat([torch.full((300,), 0.2), torch.linspace(0, 1, 700)])
+    candidates = torch.linspace(0, 1, 1001)
+    best = {
+        "l1": min(candidates, key=lambda f: loss_l1(f.expand(y.shape), y).item()).item(),
+        "l0": min(candidates, key=lambda f: loss_l0(f.expand(y.shape), y, 0.1).item()).item(),
+        "l2": min(candidates, key=lambda f: loss_l2(f.expand(y.shape), y).item()).item(),
+    }
+    assert best == pytest.approx({"l1": y.median().item(), "l0": 0.2, "l2": y.mean().item()}, abs=2e-3)  # the grid
+    assert abs(best["l1"] - 0.2) > 0.05  # the median of this mixture is elsewhere
+
+
+def test_the_l0_schedule_falls_from_two_to_zero_in_a_straight_line() -> None:
+    assert [annealed_gamma(done) for done in (0.0, 0.25, 0.5, 1.0)] == [2.0, 1.5, 1.0, 0.0]
+    f, y = torch.rand(5), torch.rand(5)
+    torch.testing.assert_close(loss_l0(f, y, annealed_gamma(0.0)), loss_l2(f, y))
+    torch.testing.assert_close(loss_l0(f, y, annealed_gamma(0.5)), loss_l1(f, y))
+    assert loss_l0(f, y, annealed_gamma(1.0)).item() == 1.0
+
+
+def test_masked_values_do_not_count() -> None:
+    f, y = torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)
+    mask = torch.tensor([[1.0, 0.0], [0.0, 0.0]])[None, None]
+    y[..., 0, 0] = 2.0
+    assert loss_l2_masked(f, y, mask).item() == 4.0 and loss_l2_masked(f, y, mask * 0).item() == 0.0
