@@ -20,6 +20,7 @@ Picture = NDArray[np.uint8]
 
 CAPTION_HEIGHT = 26
 GAP = 6
+SHEET_LEVEL = 0.35  # radiance that the median of a picture on a contact sheet is brought to
 BACKGROUND, INK = (24, 24, 26), (235, 235, 235)
 
 
@@ -56,4 +57,20 @@ def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Pictur
         sheet.paste(Pillow.fromarray(picture), (left + (cell - picture.shape[1]) // 2, 0))
         draw.text((left + cell // 2, height + CAPTION_HEIGHT // 2), caption, INK, font, anchor="mm")
         left += cell + GAP
+    return np.asarray(sheet)
+
+
+def contact_sheet(pictures: Mapping[str, Image], columns: int = 8, cell: tuple[int, int] = (224, 168)) -> Picture:
+    """Many pictures of linear radiance (H, W, 3), small, each above its name; each in an exposure that shows it."""
+    width, height = cell[0] + GAP, cell[1] + CAPTION_HEIGHT
+    sheet = Pillow.new("RGB", (columns * width, -(-len(pictures) // columns) * height), BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for index, (name, radiance) in enumerate(pictures.items()):
+        left, top = index % columns * width, index // columns * height
+        level = max(float(np.median(radiance)), 0.2 * float(radiance.mean()), 1e-9)
+        shown = np.asarray(np.maximum(radiance, 0) * (SHEET_LEVEL / level), dtype=np.float32)
+        small = Pillow.fromarray(to_display(shown))
+        small.thumbnail(cell)
+        sheet.paste(small, (left + (cell[0] - small.width) // 2, top + (cell[1] - small.height) // 2))
+        draw.text((left + cell[0] // 2, top + cell[1] + CAPTION_HEIGHT // 2), name, INK, font, anchor="mm")
     return np.asarray(sheet)

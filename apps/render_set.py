@@ -1,6 +1,7 @@
 """Render a training set from many scenes: `python -m apps.render_set scenes/*/scene.xml -o pairs/ --minutes 60`.
 
-Every scene gives one pair folder, which n2n-train takes; running it again goes on.
+Every scene gives one pair folder, which n2n-train takes; contact_sheet.png shows the first view of each. Running it
+again goes on.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from typing import Annotated
 import tyro
 
 from apps.command import FAILED, run
+from apps.pictures import contact_sheet, write_png
 from renderer_bridge.errors import UsageError
+from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange
+from renderer_bridge.pair_folder import list_pairs
 from renderer_bridge.training_set import render_set, scene_jobs
+
+SHEET = "contact_sheet.png"
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,21 @@ def render(config: RenderSetConfig) -> int:
     records = []
     for record in render_set(jobs, config.minutes * 60):
         records.append(record)
+        for warning in record.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
         print(f"{record.folder}: {record.views} views, {record.seconds:.0f} s {record.reason}".rstrip(), flush=True)
+    write_sheet(config.output / SHEET, [record.folder for record in records if record.views])
     views, out = sum(record.views for record in records), sum(not record.views for record in records)
     left = f"; {len(jobs) - len(records)} to be done by the same command" if len(records) < len(jobs) else ""
     print(f"{len(records) - out} scenes with {views} views; {out} left out{left}", file=sys.stderr)
     return FAILED if records and out == len(records) else 0
+
+
+def write_sheet(path: Path, folders: list[Path]) -> None:
+    """The first half of the first view of each pair folder, side by side."""
+    firsts = {folder.name: list_pairs(folder)[0].a for folder in folders}
+    if firsts:
+        write_png(path, contact_sheet({name: read_frame(first)[0].color for name, first in firsts.items()}))
 
 
 def scene_files(given: tuple[Path, ...]) -> list[Path]:

@@ -193,8 +193,12 @@ def camera_of(sensor: Any) -> Camera:
 
 
 def _is_off_centre(parameters: Any) -> bool:
-    """Whether a perspective sensor's principal point is not the middle of its film, or its crop not the whole film."""
-    offsets = [parameters[f"principal_point_offset_{axis}"] for axis in "xy"]
+    """Whether a perspective sensor's principal point is not the middle of its film, or its crop not the whole film.
+
+    A thin lens has its principal point in the middle, and no parameters for it.
+    """
+    names = [f"principal_point_offset_{axis}" for axis in "xy"]
+    offsets = [parameters[name] for name in names if name in parameters]
     cropped = not np.array_equal(np.array(parameters["film.size"]), np.array(parameters["film.crop_size"]))
     return cropped or any(np.array(offset).any() for offset in offsets)
 

@@ -7,6 +7,7 @@ textures; a crash costs that scene, not the set. Running it again leaves alone w
 from __future__ import annotations
 
 import time
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from renderer_bridge.atomic import sole_writer, write_text
-from renderer_bridge.errors import DatasetError, N2NError, SceneError
+from renderer_bridge.errors import DatasetError, N2NError, N2NWarning, SceneError
 from renderer_bridge.mitsuba_pairs import PairRequest, render_pairs
 from renderer_bridge.mitsuba_render import render_color
 from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
@@ -48,13 +49,17 @@ class SceneJob:
 
 @dataclass(frozen=True)
 class SceneRecord:
-    """One scene is done: `views` are complete in its folder, or none and the `reason`; `seconds` of work for it now."""
+    """One scene is done: `views` are complete in its folder, or none and the `reason`; `seconds` of work for it now.
+
+    `warnings` are sentences of the renderer, such as what it replaced.
+    """
 
     scene: Path
     folder: Path
     views: int
     seconds: float
     reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def scene_jobs(
@@ -90,7 +95,9 @@ def render_set(jobs: Sequence[SceneJob], budget_s: float) -> Iterator[SceneRecor
                 except BrokenProcessPool:
                     pool.shutdown()
                     pool = _pool()
-                    done = _left_out(job, "the renderer's process died", 0.0)
+                    reason = "the renderer's process died"
+                    write_text(job.folder / LEFT_OUT, reason + "\n")
+                    done = SceneRecord(job.scene, job.folder, 0, 0.0, reason)
             yield done
     finally:
         pool.shutdown(cancel_futures=True)
@@ -102,17 +109,29 @@ def render_scene(job: SceneJob) -> SceneRecord:
     Where no free place is found for further views, the scene's own remains.
     """
     start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", N2NWarning)
+        views, reason = _views_or_reason(job)
+    said = tuple(dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, N2NWarning)))
+    return SceneRecord(job.scene, job.folder, views, time.perf_counter() - start, reason, said)
+
+
+def _views_or_reason(job: SceneJob) -> tuple[int, str]:
+    """Number of views rendered; or 0, and why the scene is left out from now on."""
     try:
         with sole_writer(job.folder):
             set_variant(job.variant)
             scene = _loaded(job)
             reason = _nothing_to_see(scene, job.request.seed)
-            if reason:
-                return _left_out(job, reason, time.perf_counter() - start)
-            views = _render_views(scene, job)
-    except N2NError as error:
-        return _left_out(job, str(error), time.perf_counter() - start)
-    return SceneRecord(job.scene, job.folder, views, time.perf_counter() - start)
+            if not reason:
+                return _render_views(scene, job), ""
+            write_text(job.folder / LEFT_OUT, reason + "\n")
+    except SceneError as error:
+        reason = str(error)
+        write_text(job.folder / LEFT_OUT, reason + "\n")
+    except N2NError as error:  # of this run, such as a full disk: the scene may be tried again
+        reason = str(error)
+    return 0, reason
 
 
 def _render_views(scene: MitsubaScene, job: SceneJob) -> int:
@@ -159,12 +178,6 @@ def _finished(job: SceneJob) -> SceneRecord | None:
     whole = all(pair.target is not None for pair in pairs) or not job.request.target_spp
     enough = whole and len(pairs) >= job.request.views
     return SceneRecord(job.scene, job.folder, len(pairs), 0.0) if enough else None
-
-
-def _left_out(job: SceneJob, reason: str, seconds: float) -> SceneRecord:
-    """Say in the folder why the scene is not in the set, so that it is not tried again."""
-    write_text(job.folder / LEFT_OUT, reason + "\n")
-    return SceneRecord(job.scene, job.folder, 0, seconds, reason)
 
 
 def _pool() -> ProcessPoolExecutor:

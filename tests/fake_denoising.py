@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from denoiser.inference import files, picture
+from denoiser.transforms import NetworkInput
 from renderer_bridge.frame import Denoised, Frame, Pair
 
-MODEL = SimpleNamespace(layers=("color",))
+MODEL = SimpleNamespace(input=NetworkInput(("color",)))
 
 
 def halve(monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = ("color",)) -> None:
@@ -24,4 +25,4 @@ def halve(monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = ("color",))
 
     monkeypatch.setattr(picture, "denoise_frame", frame)
     monkeypatch.setattr(picture, "denoise_pair", pair)
-    monkeypatch.setattr(files, "_model", lambda name: SimpleNamespace(layers=layers))
+    monkeypatch.setattr(files, "_model", lambda name: SimpleNamespace(input=NetworkInput(layers)))

@@ -303,7 +303,7 @@ def test_peers_stand_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[s
     weights = write_weights(tmp_path / "mine.safetensors")
     assert run_eval(tmp_path / "room", tmp_path / "report", "--model", str(weights)) == 0
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
-    assert list(rows) == ["noisy", "ours", "oidn", "oidn_prefilter"]
+    assert list(rows) == ["noisy", "ours", "oidn", "oidn_prefilter", "ours+oidn"]
     assert float(rows["oidn"]["psnr"]) > float(rows["noisy"]["psnr"]) + 3  # a smooth picture with 30 % noise
     assert "ours &minus; oidn_prefilter" in (tmp_path / "report" / "index.html").read_text()
 

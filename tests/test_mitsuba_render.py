@@ -100,6 +100,15 @@ def test_a_lens_and_a_shutter_see_the_same_sky(tmp_path: Path) -> None:
     np.testing.assert_allclose(color, np.broadcast_to([0.5, 1, 2], color.shape), rtol=EXACT)
 
 
+def test_a_lens_takes_another_size(tmp_path: Path) -> None:
+    lens = '<float name="aperture_radius" value="0.1"/><float name="focus_distance" value="2"/>'
+    scene = load(tmp_path, PATH, sensor(content=lens, kind="thinlens"), SKY)
+    camera = dataclasses.replace(scene.camera(), resolution=(6, 4))
+    color, _ = render_color(scene, camera, spp=2, seed=0)
+    assert color.shape == (4, 6, 3)
+    np.testing.assert_allclose(color, np.broadcast_to([0.5, 1, 2], color.shape), rtol=EXACT)
+
+
 def test_furnace(tmp_path: Path) -> None:
     """A white ball under a uniform sky of 1 vanishes."""
     white_sky = '<emitter type="constant"/>'

@@ -6,7 +6,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from apps.pictures import BACKGROUND, CAPTION_HEIGHT, GAP, side_by_side, to_display, write_png
+from apps.pictures import BACKGROUND, CAPTION_HEIGHT, GAP, contact_sheet, side_by_side, to_display, write_png
 from renderer_bridge.errors import OutputError
 
 
@@ -50,3 +50,11 @@ def test_pictures_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_png(tmp_path / "new" / "a.png" / "b.png", picture)
     assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_a_contact_sheet_shows_dark_and_bright_pictures_alike() -> None:
+    pictures = {f"view {level}": np.full((30, 40, 3), level, np.float32) for level in (1e-3, 1.0, 1e3)}
+    sheet = contact_sheet(pictures, columns=2, cell=(80, 60))
+    assert sheet.shape == (2 * (60 + CAPTION_HEIGHT), 2 * (80 + GAP), 3)
+    middles = [sheet[30, 40], sheet[30, 40 + 80 + GAP], sheet[30 + 60 + CAPTION_HEIGHT, 40]]
+    assert [middle.tolist() for middle in middles] == [to_display(np.full((1, 1, 3), 0.35))[0, 0].tolist()] * 3

@@ -50,6 +50,18 @@ def relative_error(image: Image, truth: Image) -> float:
 
 
 @needs_oidn
+def test_several_renders_share_their_layers(peer: Callable[..., OpenImageDenoise]) -> None:
+    truth, one = two_walls(), peer(prefilter=True)
+    colors = [noisy(truth, 0.3, seed) for seed in (1, 2, 3)]
+    albedo = noisy(np.full_like(truth, 0.5), 0.05)
+    together = one.denoise_all(colors, albedo)
+    for color, result in zip(colors, together, strict=True):
+        assert np.array_equal(one.denoise(color, albedo), result)
+    with pytest.raises(ValueError, match="color's shape"):
+        one.denoise_all([colors[0], colors[1][:-1]], albedo)
+
+
+@needs_oidn
 @pytest.mark.parametrize("prefilter", [False, True])
 def test_noise_shrinks_and_brightness_stays(peer: Callable[..., OpenImageDenoise], prefilter: bool) -> None:
     truth = two_walls()

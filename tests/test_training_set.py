@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import imageio.v3 as imageio
 import pytest
 from small_scenes import PATH, SKY, SPHERE, matte, room, sensor, use_variant, write
 
-from apps.render_set import main, scene_files
+from apps.render_set import SHEET, main, scene_files
 from renderer_bridge import list_pairs, read_frame, training_set
 from renderer_bridge.errors import DatasetError, UsageError
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange
@@ -37,6 +38,15 @@ def test_what_shows_nothing_is_left_out_with_the_reason(tmp_path: Path) -> None:
         record = render_scene(SceneJob(scene, folder, REQUEST, PIXELS))
         assert record.views == 0 and word in record.reason
         assert word in (folder / LEFT_OUT).read_text() and not list(folder.glob("*.exr"))
+
+
+def test_an_error_of_this_run_is_no_reason_to_leave_a_scene_out(tmp_path: Path) -> None:
+    use_variant()
+    folder = tmp_path / "set" / "room"
+    folder.parent.mkdir()
+    folder.write_text("in the way")
+    record = render_scene(SceneJob(write(tmp_path / "room" / "scene.xml", *room()), folder, REQUEST, PIXELS))
+    assert record.views == 0 and "is a file" in record.reason
 
 
 def test_jobs_have_names_and_seeds_of_their_own(tmp_path: Path) -> None:
@@ -87,6 +97,7 @@ def test_the_command_goes_on_where_it_was(tmp_path: Path, capsys: pytest.Capture
     assert "room: 1 views" in capsys.readouterr().out
     assert main(command) == 0
     assert "1 views, 0 s" in capsys.readouterr().out
+    assert imageio.imread(tmp_path / "set" / SHEET).shape[2] == 3
 
 
 def test_wrong_usage(tmp_path: Path) -> None:

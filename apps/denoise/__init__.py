@@ -30,6 +30,7 @@ from apps.denoise.listing import tables
 from apps.denoise.report import Report, said, table
 from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
+from denoiser.inference.piloted import PilotName
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import DEFAULT_NAME
 from denoiser.precision import Precision
@@ -67,6 +68,9 @@ class DenoiseConfig:
     """Hold isolated bright pixels back first; the report tells what light that took."""
     residual: bool = True
     """Of a pair: return what both halves get wrong alike; --no-residual gives the mean of the denoised halves."""
+    pilot: PilotName = "none"
+    """Another denoiser in the place of the network: oidn (Open Image Denoise), or auto, which takes it if it is there.
+    Of a pair, what it gets wrong alike in both halves is given back."""
     overwrite: bool = False
     """Replace results that are there already; without it they are left out."""
     list: bool = False
@@ -116,6 +120,7 @@ def _options(config: DenoiseConfig) -> FileOptions:
         also,
         config.fireflies,
         config.residual,
+        config.pilot,
     )
 
 

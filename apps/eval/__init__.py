@@ -47,12 +47,13 @@ from apps.eval.views import (
     noisy,
     ours,
     peer,
+    piloted,
 )
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.model import DEFAULT_NAME, load_model
 from renderer_bridge.errors import DatasetError, MissingPackageError, UsageError
 
-OURS, OIDN, OIDN_PREFILTER = "ours", "oidn", "oidn_prefilter"
+OURS, OIDN, OIDN_PREFILTER, PILOTED = "ours", "oidn", "oidn_prefilter", "ours+oidn"
 PACKAGES = ("skimage", "flip_evaluator", "jinja2")
 """Of the extra `eval`: SSIM, FLIP, and the page."""
 SCORE_FORMATS = {
@@ -77,7 +78,7 @@ class Command:
     network_alone: bool = False
     """Also measure the mean of the denoised halves alone, without the residual of the pair."""
     oidn: bool = True
-    """Put Intel Open Image Denoise beside ours, plain and with prefiltered albedo and normal."""
+    """Put Intel Open Image Denoise beside ours, plain and with prefiltered albedo and normal, and as pilot of ours."""
     only: str = "*"
     """Measure only the pairs whose name fits this pattern, such as "8spp*"."""
     repeats: int = 3
@@ -157,7 +158,8 @@ def _methods(command: Command, stack: contextlib.ExitStack) -> dict[str, Method]
             methods[f"{name}-network"] = ours(load_model(weights), residual=False)
     if command.oidn:
         methods[OIDN] = peer(stack.enter_context(OpenImageDenoise(threads=command.threads)))
-        methods[OIDN_PREFILTER] = peer(stack.enter_context(OpenImageDenoise(prefilter=True, threads=command.threads)))
+        prefiltered = stack.enter_context(OpenImageDenoise(prefilter=True, threads=command.threads))
+        methods |= {OIDN_PREFILTER: peer(prefiltered), PILOTED: piloted(prefiltered)}
     return methods
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from denoiser import metrics
 from denoiser.inference.denoise import denoise_pair
+from denoiser.inference.piloted import denoise_pair_with
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.model import Model
 from renderer_bridge.errors import DatasetError, N2NError
@@ -134,6 +135,11 @@ def ours(model: Model, residual: bool = True) -> Method:
 def peer(oidn: OpenImageDenoise) -> Method:
     """Open Image Denoise on the mean of both halves, layer by layer."""
     return partial(_denoise_mean, oidn)
+
+
+def piloted(oidn: OpenImageDenoise) -> Method:
+    """Open Image Denoise as pilot of ours: its picture of the mean, and what it gets wrong alike in both halves."""
+    return partial(denoise_pair_with, oidn.denoise_all)
 
 
 def _denoise_halves(model: Model, residual: bool, pair: Pair) -> Denoised:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from denoiser.inference.picture import Cleaned, Noisy, denoise_picture
+from denoiser.inference.piloted import find_pilot
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import Model, load_model
 from renderer_bridge.errors import DatasetError, ExrError, N2NError
@@ -137,7 +138,8 @@ def _load(model: Model, job: FileJob, options: FileOptions) -> _Loaded:
         selections[view] = image.select(view, options.layer)
         if "color" in selections[view].layers or len(image.views()) == 1:
             pictures[view] = _noisy(job, halves, view, options, repaired)
-            _require_layers(model, image, pictures[view].frames[0])
+            if find_pilot(options.pilot) is None:
+                _require_layers(model, image, pictures[view].frames[0])
     if not pictures:
         raise ExrError(f"{job.source}: none of its views {', '.join(image.views())} has a color layer; one is needed")
     record = FileRecord(job, next(iter(pictures.values())).frames[0].size, repaired=repaired)

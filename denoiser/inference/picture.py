@@ -9,6 +9,7 @@ import numpy as np
 
 from denoiser.inference.denoise import denoise_frame, denoise_pair
 from denoiser.inference.fireflies import clamp_fireflies
+from denoiser.inference.piloted import denoise_frame_with, denoise_pair_with, find_pilot
 from denoiser.inference.records import FileOptions
 from denoiser.inference.shares import share_out
 from denoiser.model import Model
@@ -69,6 +70,10 @@ def _guarded(frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], int, float]:
 
 
 def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> Denoised:
+    pilot = find_pilot(options.pilot)
+    if pilot is not None:
+        one = len(frames) == 1
+        return denoise_frame_with(pilot, frames[0]) if one else denoise_pair_with(pilot, Pair(frames[0], frames[1]))
     if len(frames) == 1:
         return denoise_frame(model, frames[0], precision=options.precision)
     return denoise_pair(model, Pair(frames[0], frames[1]), precision=options.precision, residual=options.residual)

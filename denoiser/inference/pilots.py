@@ -6,6 +6,7 @@ the advice to prefilter noisy albedo and normal, each with its own filter, befor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -60,20 +61,31 @@ class OpenImageDenoise:
         `albedo` in [0, 1] and `normal` in [-1, 1], both (H, W, 3), are optional. Filters are kept for the next picture
         of the same size and layers. Raises ValueError when the shapes differ, `N2NError` when OIDN reports a failure.
         """
-        given = {"color": color, "albedo": albedo, "normal": normal}
+        return self.denoise_all([color], albedo, normal)[0]
+
+    def denoise_all(
+        self, colors: Sequence[Image], albedo: Image | None = None, normal: Image | None = None
+    ) -> list[Image]:
+        """Denoise several renders of one view, all with the same layers, which are prefiltered once; see `denoise`."""
+        shape = colors[0].shape
+        given = {"albedo": albedo, "normal": normal}
         layers = {name: layer for name, layer in given.items() if layer is not None}
-        for name, layer in layers.items():
-            if layer.shape != color.shape or color.ndim != 3 or color.shape[2] != 3:
-                raise ValueError(
-                    f"{name} must have the color's shape (H, W, 3), not {layer.shape} beside {color.shape}"
-                )
-        plan = self._plan_for(color.shape, tuple(layers))
+        for name, layer in [*(("color", color) for color in colors), *layers.items()]:
+            if layer.shape != shape or len(shape) != 3 or shape[2] != 3:
+                raise ValueError(f"{name} must have the color's shape (H, W, 3), not {layer.shape} beside {shape}")
+        plan = self._plan_for(shape, ("color", *layers))
         for name, layer in layers.items():
             np.copyto(plan.inputs[name], layer)
-        for oidn_filter in plan.filters:
-            oidn_filter.execute()
+        *prefilters, main = plan.filters
+        for prefilter in prefilters:
+            prefilter.execute()
+        results = []
+        for color in colors:
+            np.copyto(plan.inputs["color"], color)
+            main.execute()
+            results.append(plan.output.copy())
         self._check("a picture")
-        return plan.output.copy()
+        return results
 
     def close(self) -> None:
         """Release the filters and the device; a second call does nothing."""
@@ -128,7 +140,7 @@ class OpenImageDenoise:
     def _check(self, what: str) -> None:
         message = self._device.get_error()
         if message is not None:
-            raise N2NError(f"Open Image Denoise: {what} failed ({message}); leave it out with --no-oidn")
+            raise N2NError(f"Open Image Denoise: {what} failed ({message})")
 
 
 def _import_pyoidn() -> Any:
@@ -137,7 +149,7 @@ def _import_pyoidn() -> Any:
     except ImportError as error:
         raise MissingPackageError(
             f"Open Image Denoise: the package pyoidn cannot be loaded ({error}); "
-            "install it with `pip install n2n-denoiser[oidn]`, or leave it out with --no-oidn"
+            "install it with `pip install n2n-denoiser[oidn]`, or do without (--no-oidn, --pilot none)"
         ) from error
     return pyoidn
 
