@@ -8,6 +8,7 @@ of neighbouring pixels.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +114,7 @@ def load_scene(
             name = _prepare_nodes(state.nodes, width, height)
             loaded = mi.parser.instantiate(config, state)
         except (RuntimeError, ValueError, TypeError) as error:
-            raise SceneError(f"{path}: cannot be loaded: {plain(error)}") from error
+            raise SceneError(f"{path}: cannot be loaded: {_placed(plain(error))}") from error
     scene = loaded[0] if isinstance(loaded, list) else loaded
     if not isinstance(scene, mi.Scene):
         raise SceneError(f"{path}: holds a {type(scene).__name__}; a <scene> is needed")
@@ -123,6 +124,11 @@ def load_scene(
     integrator = scene.integrator()
     cameras = {index: camera_of(sensor) for index, sensor in enumerate(sensors) if "x_fov" in _parameters(sensor)}
     return MitsubaScene(path, variant, scene, sensors, cameras, integrator, name, dict(defines or {}))
+
+
+def _placed(message: str) -> str:
+    """Mitsuba's message, with lines of the translated scene told as such."""
+    return re.sub(r"string \((line \d+), col \d+\)", r"\1 of what n2n-render-pairs --print-scene prints", message)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -53,10 +53,9 @@ def test_missing_files_are_all_told_or_done_without(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match=r"2 files missing: none.png, none.obj; n2n-render-pairs --missing skip"):
         translate(scene)
     translation = translate(scene, skip_missing=True)
-    assert translation.notes[-1] == "2 files missing: none.png, none.obj; left out" or any(
-        "2 files missing" in note for note in translation.notes
-    )
-    assert "checkerboard" in translation.text and "envmap" not in translation.text and "<shape" not in translation.text
+    assert translation.notes[-1].startswith("2 files missing: none.png, none.obj; left out")
+    assert translation.text.count('value="0.5, 0.5, 0.5"') == 2 and "<shape" not in translation.text
+    assert 'type="constant"' in translation.text and "none" not in translation.text
 
 
 def test_paths_stay_relative_unless_asked(tmp_path: Path) -> None:

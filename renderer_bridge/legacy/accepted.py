@@ -95,7 +95,17 @@ WITHOUT_MEANING = {  # how to work, to store or to show, not what the picture is
     *("cache", "gamma", "resolution", "intent", "strict_normals", "load_materials", "collapse", "exposure"),
     *("tonemap_method", "white_balance", "burn", "key", "sample_count", "dimension", "scramble", "quality", "variant"),
     *("sampling_strategy", "strategy", "monochromatic", "channel", "max_smooth_angle", "srgb", "gaussian_blur"),
-    *("use_path_guiding", "ext_eta", "shadow_cache", "digits", "variable", "label", "metadata", "fluorescence"),
+    *(
+        "use_path_guiding",
+        "ext_eta",
+        "filename",
+        "shadow_cache",
+        "digits",
+        "variable",
+        "label",
+        "metadata",
+        "fluorescence",
+    ),
 }
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from renderer_bridge.cache_folder import cache_folder
 from renderer_bridge.errors import SceneError
-from renderer_bridge.legacy.elements import Scene, parents, value
+from renderer_bridge.legacy.elements import Scene, become, parents, value
 from renderer_bridge.legacy.files import find_file
 from renderer_bridge.legacy.meshes import readable_mesh
 
+GRAY, WHITE = (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)  # instead of a texture; of an environment
 NAMED_AT_MOST = 5  # files that are done without; those that are an error are all named
 
 
@@ -41,7 +42,7 @@ def find_assets(scene: Scene, path: Path, skip_missing: bool, absolute_paths: bo
     for element in (element for elements in missing.values() for element in elements):
         _do_without(above, element)
     if missing:
-        scene.tell(f"{_told(list(missing), NAMED_AT_MOST)}; left out")
+        scene.tell(f"{_told(list(missing), NAMED_AT_MOST)}; left out (textures are gray, an environment white)")
 
 
 def _told(names: list[str], at_most: int) -> str:
@@ -68,13 +69,13 @@ def _file_of(element: ET.Element, owner: ET.Element) -> tuple[str, str] | None:
 
 
 def _do_without(above: dict[ET.Element, ET.Element], element: ET.Element) -> None:
-    """Remove what needs the file; a texture becomes gray, where it is referred to by name too."""
+    """Remove what needs the file; a texture, by name or not, becomes gray, an environment white."""
     owner = above[element]
     holder = above.get(owner)
     if owner.tag == "texture":
-        owner.set("type", "checkerboard")
-        gray = (0.5, 0.5, 0.5)
-        owner[:] = [value("rgb", "color0", gray), value("rgb", "color1", gray)]
+        become(owner, "checkerboard", value("rgb", "color0", GRAY), value("rgb", "color1", GRAY))
+    elif owner.tag == "emitter" and owner.get("type") == "envmap":
+        become(owner, "constant", value("rgb", "radiance", WHITE))
     elif element.tag == "spectrum" or owner.tag == "bsdf":
         owner.remove(element)
     elif holder is not None and owner in list(holder):

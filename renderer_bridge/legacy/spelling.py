@@ -64,6 +64,8 @@ def modernised(scene: Scene) -> None:
         if element.tag in OBJECTS:
             _rename_properties(element)
     _first_keyframes(scene)
+    for turned in scene.root.iter("transform"):
+        turned[:] = [step for step in turned if step.tag != "rotate" or _has_an_axis(step)]
 
 
 def snake_case(name: str) -> str:
@@ -127,6 +129,11 @@ def _retype(child: ET.Element) -> None:
     elif name == "focal_length" and child.tag in ("float", "integer"):
         child.tag = "string"
         child.set("value", f"{text}mm")
+
+
+def _has_an_axis(step: ET.Element) -> bool:
+    """Whether a rotation has an axis; Mitsuba 3 refuses one that has none, and does nothing."""
+    return any(each != 0 for key in ("x", "y", "z", "value") for each in numbers(step.get(key, "")))
 
 
 def _first_keyframes(scene: Scene) -> None:
