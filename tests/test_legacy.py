@@ -136,7 +136,7 @@ def test_parameters_without_value_are_all_told_but_for_how_to_render(tmp_path: P
     assert values(root_of(translation)[0]) == {"rr_depth": "4"}
     assert "how to render" in translation.notes[0] and "$method, $depth" in translation.notes[0]
     with pytest.raises(SceneError, match=r"undefined parameter: \$a, \$b; give it with -D"):
-        old(tmp_path, PATH, SPHERE.format(number("radius", "$a") + number("wobble", "$b")))
+        old(tmp_path, PATH, SPHERE.format(number("radius", "$a $b")))
 
 
 def test_included_files_stand_in_their_place(tmp_path: Path) -> None:
@@ -365,6 +365,13 @@ def test_media_of_presets_and_of_coefficients(tmp_path: Path) -> None:
     assert [each.get("type") for each in found.iter("phase")] == ["isotropic"]
 
 
+def test_what_only_bounds_a_medium_lets_light_pass(tmp_path: Path) -> None:
+    inside = '<medium type="homogeneous" name="interior"/>'
+    assert [each.get("type") for each in only(tmp_path, SPHERE.format(inside)).iter("bsdf")] == ["null"]
+    solid = only(tmp_path, SPHERE.format(inside + '<bsdf type="dielectric"/>'))
+    assert [each.get("type") for each in solid.iter("bsdf")] == ["dielectric"]
+
+
 def test_media_of_mitsuba_3_stay(tmp_path: Path) -> None:
     medium = '<medium type="homogeneous"><rgb name="albedo" value="0.5"/></medium>'
     found = next(root_of(old(tmp_path, PATH, medium, version="3.0.0")).iter("medium"))
@@ -487,7 +494,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(TREE, max_size=4), st.booleans(), st.sampled_from(["0.5.0", "0.6.0", "3.0.0", "x", ""]))
 def test_any_scene_is_translated_or_refused_in_one_sentence(
     folder: Path,

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 from renderer_bridge.legacy.elements import SCALED_BY, Scene, means, plugin, prop, take, value
-from renderer_bridge.legacy.facets import disney, forked_diffuse, forked_glass, forked_metal, microfacets
+from renderer_bridge.legacy.facets import disney, forked_diffuse, forked_glass, forked_metal, microfacets, mirror
 from renderer_bridge.legacy.highlights import phong, ward
 from renderer_bridge.legacy.layers import coating, mixture
 from renderer_bridge.legacy.matte import diffuse_transmitter, hanrahan_krueger, rough_diffuse, woven
@@ -34,6 +34,7 @@ REPLACEMENTS: dict[str, Callable[[Scene, ET.Element], str]] = {
     "roughdiffuseGGX": forked_diffuse,
     **dict.fromkeys(("disney", "disneybsdf", "disneydiffuse", "disneyglass", "disneymetal", "disneysheen"), disney),
     "disneyclearcoat": disney,
+    "mirror": mirror,
 }
 
 

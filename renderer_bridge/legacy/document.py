@@ -98,11 +98,15 @@ def _included(reader: _Reader, element: ET.Element, depth: int) -> list[ET.Eleme
     return [inside for child in list(root) for inside in _expanded(reader, child, depth + 1)]
 
 
+def _without_value(element: ET.Element) -> list[str]:
+    return [name for text in element.attrib.values() for name in re.findall(f"{UNDEFINED}(\\w+)", text)]
+
+
 def _undefined(element: ET.Element) -> list[str]:
     """Names of the parameters without value in `element`, but for those of how to render."""
     if element.tag in HOW_TO_RENDER:
         return []
-    here = [text.partition(UNDEFINED)[2] for text in element.attrib.values() if UNDEFINED in text]
+    here = _without_value(element)
     return list(dict.fromkeys([*here, *(name for child in element for name in _undefined(child))]))
 
 
@@ -111,7 +115,7 @@ def _without_undefined(root: ET.Element) -> list[str]:
     left_out: list[str] = []
     for parent in root.iter():
         for child in list(parent):
-            names = [text.partition(UNDEFINED)[2] for text in child.attrib.values() if UNDEFINED in text]
+            names = _without_value(child)
             if names and child.tag not in HOW_TO_RENDER:
                 parent.remove(child)
             child.attrib = {key: text.replace(UNDEFINED, "$") for key, text in child.attrib.items()}

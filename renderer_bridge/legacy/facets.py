@@ -92,3 +92,11 @@ def disney(scene: Scene, element: ET.Element) -> str:
         element.append(value("float", *lobe))
     element.set("type", "principled")
     return "'principled' is used instead"
+
+
+def mirror(scene: Scene, element: ET.Element) -> str:
+    """Lost: nothing."""
+    shade = take(element, "specular_reflectance", "reflectance")
+    kept = None if shade is None else named(shade, "specular_reflectance")
+    become(element, "conductor", value("string", "material", "none"), kept)
+    return "'conductor' of material 'none' is used instead"
