@@ -9,8 +9,13 @@ from renderer_bridge.procedural import pictures
 from renderer_bridge.procedural.markup import look_at, number, plugin, point, rgb, to_world
 from renderer_bridge.procedural.materials import clear_glass, texture, translucent
 from renderer_bridge.procedural.mesh import Mesh, ball, lathe, quad, tube
-from renderer_bridge.procedural.noise import Field, Random, blackbody_tint, chance, log_uniform, tint
+from renderer_bridge.procedural.noise import Field, Random, blackbody_tint, chance, log_uniform, pick, tint
+from renderer_bridge.procedural.patterns import PATTERNS
+from renderer_bridge.procedural.pictures import pfm
 from renderer_bridge.procedural.scenery import Scenery
+
+PICTURED_SHARE = 0.25  # of the panels
+LIT_PATTERNS = {"tiles": 2.0, "stripes": 2.0, "dots": 2.0, "writing": 1.0, "composition": 1.0, "cells": 1.0}
 
 
 def lamp_color(random: Random) -> Field:
@@ -29,9 +34,16 @@ def black(scenery: Scenery) -> str:
 
 def panel(scenery: Scenery, at: ArrayLike, size: tuple[float, float], flux: float) -> None:
     """A rectangle that shines down; with a picture of light in it at times, which no albedo shows."""
+    random = scenery.random
     x, y, z = np.asarray(at, dtype=np.float64)
     mesh = quad((x - size[0] / 2, y, z - size[1] / 2), (size[0], 0, 0), (0, 0, size[1]))
-    scenery.mesh(mesh, black(scenery), _emitter(scenery, flux / (np.pi * size[0] * size[1])))
+    radiance = scenery.power * flux / (np.pi * size[0] * size[1]) * lamp_color(random)
+    if not chance(random, PICTURED_SHARE):
+        return scenery.mesh(mesh, black(scenery), area(radiance))
+    pattern = PATTERNS[pick(random, LIT_PATTERNS)](random)[::4, ::4]
+    image = radiance * (pattern / pattern.mean() + 0.05)[..., None]
+    shown = texture("radiance", scenery.keep("light", ".pfm", pfm(image)), raw=True)
+    return scenery.mesh(mesh, black(scenery), plugin("emitter", "area", shown))
 
 
 def bulb(scenery: Scenery, at: ArrayLike, radius: float, flux: float) -> None:
@@ -109,7 +121,3 @@ def glowing_ball(scenery: Scenery, at: ArrayLike, radius: float, flux: float) ->
     """A large ball of even light, as a mesh."""
     mesh = ball(24).moved(scale=radius, at=at)
     neon(scenery, mesh, 4 * np.pi * radius**2, flux, lamp_color(scenery.random))
-
-
-def _emitter(scenery: Scenery, radiance: float) -> str:
-    return area(scenery.power * radiance * lamp_color(scenery.random))

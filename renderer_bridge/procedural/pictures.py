@@ -53,6 +53,13 @@ def png(picture: Picture) -> bytes:
     return data
 
 
+def pfm(image: Field) -> bytes:
+    """An image (H, W, 3) as a portable float map; rounded, so that it is the same on every machine."""
+    rounded = np.array([float(f"{value:.4g}") for value in image.ravel()]).reshape(image.shape)
+    data = rounded[::-1].astype("<f4").tobytes()
+    return f"PF\n{image.shape[1]} {image.shape[0]}\n-1.0\n".encode() + data
+
+
 def _palette(random: Random, kind: str) -> tuple[Field, Field, Field]:
     """Three sRGB colors that go with a pattern; woods brown, prints saturated, the rest mostly muted."""
     if kind in ("wood", "planks") and chance(random, 0.75):

@@ -6,16 +6,22 @@ import numpy as np
 
 from renderer_bridge.procedural.markup import number, plugin, text, to_world
 from renderer_bridge.procedural.noise import Field, Random, blackbody_tint, cloudy_noise, log_uniform, pick, tint
+from renderer_bridge.procedural.pictures import pfm
 from renderer_bridge.procedural.scenery import Scenery
 
 SIZE = (128, 256)  # rows from the zenith down, columns once around
+MODEL_SCALE = 4.0  # of the renderer's sky model, so that it is as bright as the maps
 
 
 def add_sky(scenery: Scenery, strength: float, without: tuple[str, ...] = ()) -> str:
     """Light the scene from all around; gives the kind that was drawn."""
     random, found = scenery.random, scenery.assets.skies
-    kinds = {"day": 3.0, "dusk": 1.0, "overcast": 1.5, "studio": 1.5, "night": 0.7, "found": 3.0 * bool(found)}
+    kinds = {"day": 3.0, "dusk": 1.0, "overcast": 1.5, "studio": 1.5, "night": 0.7, "analytic": 0.7}
+    kinds["found"] = 3.0 * bool(found)
     kind = pick(random, {name: weight for name, weight in kinds.items() if name not in without})
+    if kind == "analytic":
+        scenery.add(_sunsky(random, strength * scenery.power))
+        return kind
     if kind == "found":
         sky = found[int(random.integers(len(found)))]
         name = scenery.keep("sky", sky.suffix.lower(), sky.read_bytes())
@@ -24,6 +30,17 @@ def add_sky(scenery: Scenery, strength: float, without: tuple[str, ...] = ()) ->
     turn = to_world(f'<rotate y="1" angle="{random.uniform(0, 360):.4g}"/>')
     scenery.add(plugin("emitter", "envmap", text("filename", name), number("scale", strength * scenery.power), turn))
     return kind
+
+
+def _sunsky(random: Random, strength: float) -> str:
+    """The renderer's own model of sun and sky, much noisier than a map of the same light; its zenith is z, ours y."""
+    height, azimuth = random.uniform(0.1, 1.3), random.uniform(0, 2 * np.pi)
+    x, z = np.cos(height) * np.cos(azimuth), np.cos(height) * np.sin(azimuth)
+    sun = f'<vector name="sun_direction" x="{x:.5g}" y="{np.sin(height):.5g}" z="{z:.5g}"/>'  # in the world's axes
+    scale = MODEL_SCALE * strength
+    scales = number("sun_scale", scale * log_uniform(random, 0.3, 2)) + number("sky_scale", scale)
+    content = [number("turbidity", random.uniform(2, 8)), sun, scales, number("sun_aperture", random.uniform(0.5, 3))]
+    return plugin("emitter", "sunsky", *content, to_world('<rotate x="1" angle="-90"/>'))
 
 
 def day(random: Random) -> Field:
@@ -72,13 +89,6 @@ def night(random: Random) -> Field:
 
 
 _KINDS = {"day": day, "dusk": dusk, "overcast": overcast, "studio": studio, "night": night}
-
-
-def pfm(image: Field) -> bytes:
-    """An image (H, W, 3) as a portable float map; rounded, so that it is the same on every machine."""
-    rounded = np.array([float(f"{value:.4g}") for value in image.ravel()]).reshape(image.shape)
-    data = rounded[::-1].astype("<f4").tobytes()
-    return f"PF\n{image.shape[1]} {image.shape[0]}\n-1.0\n".encode() + data
 
 
 def _elevation() -> Field:
