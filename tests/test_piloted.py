@@ -10,6 +10,7 @@ import pytest
 
 from denoiser.inference import piloted
 from denoiser.inference.piloted import denoise_frame_with, denoise_pair_with, find_pilot
+from denoiser.inference.zero_shot import ZeroShotConfig
 from renderer_bridge.errors import MissingPackageError
 from renderer_bridge.frame import Frame, Image, Pair
 
@@ -94,3 +95,16 @@ def test_pilots_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         find_pilot("oidn")
     monkeypatch.setattr(piloted.importlib.util, "find_spec", lambda name: None)
     assert find_pilot("auto") is None
+
+
+def test_zero_shot_is_a_pilot_that_looks_at_color_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def alone(picture: Image, linear: bool, config: ZeroShotConfig) -> Image:
+        asked.append((linear, config.sampler))
+        return picture / 2
+
+    monkeypatch.setattr(piloted, "denoise_alone", alone)
+    pilot = find_pilot("zero-shot", "stripe")
+    assert pilot is not None and np.all(pilot([np.ones((4, 4, 3), np.float32)], None, None)[0] == 0.5)
+    assert asked == [(True, "stripe")]

@@ -5,6 +5,7 @@
     n2n-denoise renders/ -o clean/                          a folder; x.a.exr and x.b.exr in it are a pair
     n2n-denoise beauty.####.exr --frames 1-240 -o clean/    a sequence
     n2n-denoise --pair 'a/*.exr' 'b/*.exr' -o clean/        pairs of any name
+    n2n-denoise scan.png --zero-shot                        one picture alone, also PNG and JPEG
     n2n-denoise frame.exr --list                            what it holds, and what would be used
 
 A result is its (first) input with the color replaced and all else as it was, bit for bit; of a pair it also holds the
@@ -25,6 +26,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import DONE, FAILED, progress_console, run
+from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
 from apps.denoise.listing import tables
 from apps.denoise.report import Report, said, table
@@ -32,6 +34,7 @@ from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
 from denoiser.inference.piloted import PilotName
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
+from denoiser.inference.samplers import SamplerName
 from denoiser.model import DEFAULT_NAME
 from denoiser.precision import Precision
 from renderer_bridge.errors import N2NError, OutputError, UsageError
@@ -71,6 +74,10 @@ class DenoiseConfig:
     pilot: PilotName = "none"
     """Another denoiser in the place of the network: oidn (Open Image Denoise), or auto, which takes it if it is there.
     Of a pair, what it gets wrong alike in both halves is given back."""
+    zero_shot: bool = False
+    """Learn from each picture alone, for about a minute, instead of the network; takes PNG and JPEG files too."""
+    sampler: SamplerName = "original"
+    """How --zero-shot makes two pictures of one (denoiser/inference/samplers.py)."""
     overwrite: bool = False
     """Replace results that are there already; without it they are left out."""
     list: bool = False
@@ -89,6 +96,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def denoise(config: DenoiseConfig) -> int:
     """Do what `config` asks; gives the exit code. Raises an `N2NError` where nothing can be begun."""
+    if any(is_display_referred(name) for name in config.inputs):
+        return denoise_display(config.inputs, config.output, config.zero_shot, config.sampler, config.overwrite)
     jobs = find_jobs(
         config.inputs,
         config.output,
@@ -110,6 +119,8 @@ def denoise(config: DenoiseConfig) -> int:
 def _options(config: DenoiseConfig) -> FileOptions:
     if not 0.0 <= config.blend <= 1.0:
         raise UsageError(f"--blend {config.blend}: 0 to 1 is accepted")
+    if config.zero_shot and config.pilot != "none":
+        raise UsageError(f"--zero-shot and --pilot {config.pilot}: one of them is accepted")
     also = tuple(name.strip() for name in (config.also or "").split(",") if name.strip())
     return FileOptions(
         config.model,
@@ -120,7 +131,8 @@ def _options(config: DenoiseConfig) -> FileOptions:
         also,
         config.fireflies,
         config.residual,
-        config.pilot,
+        "zero-shot" if config.zero_shot else config.pilot,
+        config.sampler,
     )
 
 

@@ -86,7 +86,7 @@ def _shipped(package: str, file: str) -> Image:
 def _read(path: Path) -> Image:
     """A picture as float32 (H, W, 3) in [0, 1]; gray becomes three equal channels, alpha is left out."""
     try:
-        pixels = np.asarray(imageio.imread(path))
+        pixels = np.asarray(imageio.imread(path, plugin="pillow"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read ({error}); a picture of 8 or 16 bits is needed") from error
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):

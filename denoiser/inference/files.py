@@ -138,7 +138,7 @@ def _load(model: Model, job: FileJob, options: FileOptions) -> _Loaded:
         selections[view] = image.select(view, options.layer)
         if "color" in selections[view].layers or len(image.views()) == 1:
             pictures[view] = _noisy(job, halves, view, options, repaired)
-            if find_pilot(options.pilot) is None:
+            if find_pilot(options.pilot, options.sampler) is None:
                 _require_layers(model, image, pictures[view].frames[0])
     if not pictures:
         raise ExrError(f"{job.source}: none of its views {', '.join(image.views())} has a color layer; one is needed")

@@ -20,21 +20,28 @@ from denoiser.devices import compute_device, pair_on
 from denoiser.inference.denoise import standard_error
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.inference.residual import return_residual
+from denoiser.inference.samplers import SamplerName
+from denoiser.inference.zero_shot import ZeroShotConfig, denoise_alone
 from denoiser.transforms import to_image, to_nchw
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
 Pilot = Callable[[Sequence[Image], Image | None, Image | None], list[Image]]
 """Denoises several renders of one view, linear radiance (H, W, 3) each, with albedo and normal where there are any."""
 
-PilotName = Literal["none", "oidn", "auto"]
+PilotName = Literal["none", "oidn", "auto", "zero-shot"]
 
 
 @functools.lru_cache(maxsize=1)
-def find_pilot(name: PilotName) -> Pilot | None:
+def find_pilot(name: PilotName, sampler: SamplerName = "original") -> Pilot | None:
     """The pilot of that name: `oidn` is Open Image Denoise, `auto` is that where it is installed, `none` is None.
+
+    `zero-shot` learns from each picture alone, read by `sampler`, and looks at no other layer.
 
     Raises `MissingPackageError` when it is asked for and not installed.
     """
+    if name == "zero-shot":
+        config = ZeroShotConfig(sampler)
+        return lambda pictures, albedo, normal: [denoise_alone(picture, True, config) for picture in pictures]
     if name == "none" or (name == "auto" and importlib.util.find_spec("pyoidn") is None):
         return None
     return OpenImageDenoise(prefilter=True).denoise_all

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from denoiser.inference.piloted import PilotName
+from denoiser.inference.samplers import SamplerName
 from denoiser.model import DEFAULT_NAME
 from denoiser.precision import Precision
 
@@ -35,7 +36,7 @@ class FileOptions:
     the share of the denoised picture in the result, in [0, 1]; the rest is the noisy one. `alpha` denoises alpha too,
     `also` further pictures in the file, by name, so that they still sum to the beauty. `fireflies` holds isolated
     bright pixels back first. `residual` gives back what both halves of a pair get wrong alike.
-    `pilot` names another denoiser that takes the network's place, see `piloted`.
+    `pilot` names another denoiser that takes the network's place, see `piloted`; `sampler` is that of `zero-shot`.
     """
 
     model: str = DEFAULT_NAME
@@ -47,6 +48,7 @@ class FileOptions:
     fireflies: bool = False
     residual: bool = True
     pilot: PilotName = "none"
+    sampler: SamplerName = "original"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ spp, 800 steps on windows of 64 pixels, one run each:
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -124,6 +125,13 @@ def loss_hdr_smooth(prediction: Tensor, target: Tensor) -> Tensor:
         prediction.detach().clamp(min=0), DENOMINATOR, 1, DENOMINATOR // 2, count_include_pad=False
     )
     return ((prediction - target) / (brightness + LOSS_EPSILON)).square().mean()
+
+
+def denoise_alone(noisy: Image, linear: bool, config: ZeroShotConfig | None = None) -> Image:
+    """The picture that `zero_shot` ends with."""
+    picture = deque(zero_shot(noisy, linear, config), maxlen=1)[0].picture
+    assert picture is not None
+    return picture
 
 
 def self_supervised(network: torch.nn.Module, noisy: Tensor, read: Reading, distance: Loss) -> Tensor:
