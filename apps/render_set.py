@@ -76,8 +76,9 @@ def render(config: RenderSetConfig) -> int:
 
 
 def write_sheet(path: Path, folders: list[Path]) -> None:
-    """The first half of the first view of each pair folder, side by side."""
-    firsts = {folder.name: list_pairs(folder)[0].a for folder in folders}
+    """The first view of each pair folder, small: its target, where it has one, else half A."""
+    pairs = {folder.name: list_pairs(folder)[0] for folder in folders}
+    firsts = {name: pair.target or pair.a for name, pair in pairs.items()}
     if firsts:
         write_png(path, contact_sheet({name: read_frame(first)[0].color for name, first in firsts.items()}))
 

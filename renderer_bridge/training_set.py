@@ -27,7 +27,7 @@ from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.pair_folder import list_pairs
 from renderer_bridge.seeds import derive_seed
 
-LEFT_OUT = "left_out.txt"
+LEFT_OUT = ".left_out.txt"  # after the name of a pair folder that there is none of, and why
 SCENES_PER_PROCESS = 8
 LARGEST_SHIFT = 1.3  # of the picture's area against the one asked for, before the scene is loaded in another size
 PROBE_SPP, PROBE_STREAM = 16, 21  # derive_seed
@@ -96,7 +96,7 @@ def render_set(jobs: Sequence[SceneJob], budget_s: float) -> Iterator[SceneRecor
                     pool.shutdown()
                     pool = _pool()
                     reason = "the renderer's process died"
-                    write_text(job.folder / LEFT_OUT, reason + "\n")
+                    _leave_out(job, reason)
                     done = SceneRecord(job.scene, job.folder, 0, 0.0, reason)
             yield done
     finally:
@@ -125,10 +125,10 @@ def _views_or_reason(job: SceneJob) -> tuple[int, str]:
             reason = _nothing_to_see(scene, job.request.seed)
             if not reason:
                 return _render_views(scene, job), ""
-            write_text(job.folder / LEFT_OUT, reason + "\n")
+            _leave_out(job, reason)
     except SceneError as error:
         reason = str(error)
-        write_text(job.folder / LEFT_OUT, reason + "\n")
+        _leave_out(job, reason)
     except N2NError as error:  # of this run, such as a full disk: the scene may be tried again
         reason = str(error)
     return 0, reason
@@ -168,7 +168,7 @@ def _nothing_to_see(scene: MitsubaScene, seed: int) -> str:
 
 def _finished(job: SceneJob) -> SceneRecord | None:
     """The record of a scene that an earlier run completed or left out, None where there is work."""
-    told = job.folder / LEFT_OUT
+    told = _told(job)
     if told.is_file():
         return SceneRecord(job.scene, job.folder, 0, 0.0, told.read_text(encoding="utf-8").strip())
     try:
@@ -178,6 +178,15 @@ def _finished(job: SceneJob) -> SceneRecord | None:
     whole = all(pair.target is not None for pair in pairs) or not job.request.target_spp
     enough = whole and len(pairs) >= job.request.views
     return SceneRecord(job.scene, job.folder, len(pairs), 0.0) if enough else None
+
+
+def _leave_out(job: SceneJob, reason: str) -> None:
+    """Say beside the folder why the scene is not in the set, so that it is not tried again."""
+    write_text(_told(job), reason + "\n")
+
+
+def _told(job: SceneJob) -> Path:
+    return job.folder.with_name(job.folder.name + LEFT_OUT)
 
 
 def _pool() -> ProcessPoolExecutor:
