@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,6 +25,9 @@ from denoiser.networks.unet import UNet
 from denoiser.transforms import LAYER_CHANNELS, PAPER_LAYERS, NetworkInput, Transfer
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import WeightsError
+
+NetworkName = Literal["unet", "kernel"]
+"""The networks there are; `ARCHITECTURES` has the table."""
 
 Head = Literal["radiance", "kernels"]
 """What the output is: `radiance` any color the network comes to, `kernels` weighted means of the input's samples."""
@@ -39,7 +42,10 @@ class Architecture:
     transfer: Transfer = "tone-map"
 
 
-ARCHITECTURES = {"unet": Architecture(UNet), "kernel": Architecture(KernelNetwork, "kernels", "keyed")}
+ARCHITECTURES: dict[str, Architecture] = {
+    "unet": Architecture(UNet),
+    "kernel": Architecture(KernelNetwork, "kernels", "keyed"),
+}
 """The networks by the name in the header."""
 
 FOLDER = Path(__file__).parent / "weights"
@@ -123,6 +129,13 @@ def load_model(path_or_name: str | Path = DEFAULT_NAME) -> Model:
     network.load_state_dict(read_tensors(path)[1])
     network.requires_grad_(False).eval()
     return Model(network, taken, architecture.head, info)
+
+
+def architecture_of(path: Path) -> NetworkName:
+    """The name of the network in the header of a weights file; raises `WeightsError` as `load_model` does."""
+    info, _ = _read_header(path)
+    _described(path, info)
+    return cast(NetworkName, info["architecture"])
 
 
 def shipped_weights(name: str = DEFAULT_NAME) -> Path:

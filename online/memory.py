@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from denoiser.devices import TensorPair
-from denoiser.transforms import PAPER_LAYERS, exposure
+from denoiser.transforms import PAPER_LAYERS, NetworkInput
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.seeds import derive_seed
 
@@ -46,17 +46,19 @@ class PairMemory:
     """At most `capacity` bytes of pairs, in the order they came.
 
     What to forget is drawn at random among all but the newest; so a view stays with a probability that falls with its
-    age. All choices are a function of (seed, number of pairs so far).
+    age. All choices are a function of (seed, number of pairs so far). `taken` is what the network takes, which decides
+    the exposure.
     """
 
     capacity: int
     seed: int
+    taken: NetworkInput = field(default_factory=NetworkInput)
     views: list[Remembered] = field(default_factory=list)
     added: int = 0
 
     def add(self, pair: TensorPair, replace_last: bool = False) -> None:
         """Remember a pair; `replace_last` when it is the last view again, with more samples."""
-        view = _remembered(pair)
+        view = _remembered(pair, self.taken)
         if replace_last and self.views:
             self.views[-1] = view
             return
@@ -85,7 +87,7 @@ class PairMemory:
         return self.views[int(random.integers(first, len(self.views)))]
 
 
-def _remembered(pair: TensorPair) -> Remembered:
+def _remembered(pair: TensorPair, taken: NetworkInput) -> Remembered:
     """A pair as it is remembered. Raises `DatasetError` when a half has no albedo or no normal."""
     layers = {}
     for name, dtype in TYPES.items():
@@ -95,7 +97,7 @@ def _remembered(pair: TensorPair) -> Remembered:
         different = halves[:1] if halves[0] is halves[1] else halves
         layers[name] = torch.cat([half.to(dtype) for half in different])
     reference = None if pair.reference is None else pair.reference.clone()
-    return Remembered(layers, exposure(pair.a.color), reference)
+    return Remembered(layers, taken.exposure(pair.a.color), reference)
 
 
 def _crop(

@@ -18,12 +18,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from denoiser.devices import compute_device
-from denoiser.model import Description, Model, find_weights, header, read_tensors, save_weights
+from denoiser.model import (
+    ARCHITECTURES,
+    Description,
+    Model,
+    NetworkName,
+    architecture_of,
+    find_weights,
+    header,
+    read_tensors,
+    save_weights,
+)
 from denoiser.precision import Precision, uses_bf16
 from denoiser.training.checkpoint import group, load_state, state_tensors
 from denoiser.training.config import TrainConfig
-from denoiser.training.train import new_state, train_step, warm_start
-from denoiser.transforms import NetworkInput
+from denoiser.training.train import network_input, new_state, train_step, warm_start
 from online.memory import TYPES, PairMemory, Remembered
 from online.watch import Watch
 from renderer_bridge.atomic import atomic_path
@@ -37,6 +46,8 @@ class OnlineConfig:
 
     init: str = "unet"
     """Weights to start from: a .safetensors file or the name of shipped weights; empty for random ones."""
+    network: NetworkName = "unet"
+    """Which network begins from random weights; others keep theirs."""
     optimizer: Literal["adam", "muon"] = "muon"
     """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
     learning_rate: float = 2e-3
@@ -65,9 +76,10 @@ class OnlineConfig:
             raise UsageError(f"--memory-mib is {self.memory_mib}; at least 1 is needed")
         self.train_config()
 
-    def train_config(self) -> TrainConfig:
-        """The same as an offline configuration, which checks it and drives the step that both share."""
+    def train_config(self, network: NetworkName | None = None) -> TrainConfig:
+        """The same as an offline configuration, of that network, which checks it and drives the step of both."""
         return TrainConfig(
+            network=network or self.network,
             batch=self.batch, crop=self.crop, learning_rate=self.learning_rate,
             optimizer=self.optimizer, weight_decay=self.weight_decay,
             average_half_life=self.average_half_life, seed=self.seed, precision=self.precision, init=self.init,
@@ -84,10 +96,13 @@ class OnlineTrainer:
     def __init__(self, config: OnlineConfig | None = None) -> None:
         self.config = config or OnlineConfig()
         self.device = compute_device()
-        self._state = new_state(self.config.train_config(), self.device)
-        if self.config.init:
-            warm_start(self._state, find_weights(self.config.init))
-        self.memory = PairMemory(self.config.memory_mib * 2**20, self.config.seed)
+        weights = find_weights(self.config.init) if self.config.init else None
+        self._train_config = self.config.train_config(architecture_of(weights) if weights else None)
+        self._state = new_state(self._train_config, self.device)
+        if weights:
+            warm_start(self._state, weights)
+        self._input = network_input(self._train_config)
+        self.memory = PairMemory(self.config.memory_mib * 2**20, self.config.seed, self._input)
         self._watch = Watch()
         self._good, self._good_step = self._snapshot(), 0
 
@@ -99,7 +114,7 @@ class OnlineTrainer:
     @property
     def model(self) -> Model:
         """The averaged weights as a model, for `denoise_frame` and `denoise_pair`; they go on changing."""
-        return Model(self._state.average, NetworkInput())
+        return Model(self._state.average, self._input, ARCHITECTURES[self._train_config.network].head)
 
     # -----------------------------------------------------------------------------------------------------------------
     # Learning
@@ -129,7 +144,7 @@ class OnlineTrainer:
         layers, target = self.memory.batch(random, config.batch, config.crop, config.clean_targets)
         bf16 = uses_bf16(config.precision, self.device)
         state.network.train()
-        loss, norm = train_step(state, state.network, layers, target, config.train_config(), rate, bf16)
+        loss, norm = train_step(state, state.network, layers, target, self._train_config, rate, bf16)
         state.step += 1
         return loss, norm
 
@@ -227,7 +242,11 @@ class OnlineTrainer:
     def _description(self) -> Description:
         targets = "clean" if self.config.clean_targets else "noisy"
         start = f" from {self.config.init}" if self.config.init else ""
-        return Description(data=f"online{start}, {self.memory.added} views, {targets} targets", steps=self.steps)
+        return Description(
+            self._train_config.network,
+            data=f"online{start}, {self.memory.added} views, {targets} targets",
+            steps=self.steps,
+        )
 
 
 def _view_tensors(prefix: str, view: Remembered) -> Iterator[tuple[str, Tensor]]:

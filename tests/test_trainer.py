@@ -1,5 +1,6 @@
 """The online trainer: it learns, is saved and restored bit for bit, and comes back from a loss of its mind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,19 @@ def test_the_loss_falls() -> None:
     losses, event = trainer.learn(40)
     assert event is None and trainer.steps == 40
     assert np.median(losses[-8:]) < np.median(losses[:4]) / 4
+
+
+def test_a_kernel_network_learns_too_and_keeps_its_kind(tmp_path: Path) -> None:
+    first = OnlineTrainer(replace(CONFIG, network="kernel"))
+    first.memory.add(pair_on(pair(0)))
+    losses, event = first.learn(30)
+    assert event is None and np.median(losses[-8:]) < np.median(losses[:4])
+    first.save_weights(tmp_path / "k.safetensors")
+    second = OnlineTrainer(replace(CONFIG, init=str(tmp_path / "k.safetensors")))  # of a network not named
+    assert equal(weights(first), weights(second)) and second.model.head == "kernels"
+    dark, bright = (replace(pair(1).a, color=pair(1).a.color * np.float32(2.0**stops)) for stops in (-3, 3))
+    ours = [denoise_frame(second.model, each, precision="fp32").color for each in (dark, bright)]
+    assert np.array_equal(ours[0] * np.float32(64), ours[1])  # powers of two are exact
 
 
 def test_nothing_is_learnt_from_nothing() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from denoiser.loss import LOSSES
+from denoiser.model import NetworkName
 from denoiser.networks.unet import ALIGNMENT
 from denoiser.paper import LEARNING_RATE, MINIBATCH
 from denoiser.precision import Precision
@@ -28,7 +29,7 @@ class TrainConfig:
     """Crops a step, in each process."""
     crop: int = 128
     """Side of a crop in pixels, a multiple of 32."""
-    network: Literal["unet", "kernel"] = "unet"
+    network: NetworkName = "unet"
     """unet is the paper's; kernel predicts weights of the samples around a pixel (denoiser/networks/kernel.py)."""
     optimizer: Literal["adam", "muon"] = "adam"
     """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
