@@ -418,6 +418,23 @@ def test_films_samplers_and_sensors_that_are_gone(tmp_path: Path) -> None:
     assert values(next(found.iter("film"))) == {"pixel_format": "rgb"}
 
 
+def test_plugins_of_forks_give_way_to_the_simplest_and_those_of_mitsuba_3_stay(tmp_path: Path) -> None:
+    velvet = bsdf("velvet", gray("diffuseReflectance", 0.3))
+    parts = [
+        PATH,
+        velvet,
+        bsdf("layers", bsdf("plastic", "", "p"), "l"),
+        '<sensor type="coded"/>',
+        '<emitter type="ies"/>',
+    ]
+    translation = old(tmp_path, *parts)
+    root = root_of(translation)
+    assert [child.get("type") for child in root] == ["path", "diffuse", "plastic", "perspective"]
+    assert values(root[1]) == {"reflectance": "0.3, 0.3, 0.3"} and root[2].get("id") == "l"
+    assert sum("is a plugin that is not known" in note for note in translation.notes) == 4
+    assert root_of(old(tmp_path, PATH, velvet, version="3.0.0"))[1].get("type") == "velvet"
+
+
 def test_shapes_and_lights_without_a_like_are_left_out(tmp_path: Path) -> None:
     translation = old(tmp_path, PATH, '<shape type="heightfield"/>', '<emitter type="collimated"/>')
     assert len(root_of(translation)) == 1 and len(translation.notes) == 2

@@ -2,8 +2,9 @@
 
 `translate` reads a scene with everything it includes and gives one that `mitsuba` itself loads, with a sentence for
 each thing that is no longer the same. Steps, each a module: `document` one tree, parameters filled in; `spelling` old
-names; `colors` RGB; `files` found; then plugin by plugin `textures`, `bsdfs`, `media`, `emitters`, `cameras`,
-`shapes`; last `accepted`, what Mitsuba 3 would refuse is left out. A scene of Mitsuba 3 comes out as it went in.
+names; `colors` RGB; `assets` files found; then plugin by plugin `textures`, `bsdfs`, `media`, `emitters`, `cameras`,
+`shapes`; last `unknown` plugins and properties that are not `accepted`, which Mitsuba 3 would refuse. A scene of
+Mitsuba 3 comes out as it went in.
 """
 
 from renderer_bridge.legacy.translate import Translation, translate

@@ -20,6 +20,7 @@ from renderer_bridge.legacy.media import translate_medium, translate_phase
 from renderer_bridge.legacy.shapes import translate_shape, without_gone_emitters, without_gone_shapes
 from renderer_bridge.legacy.spelling import modernised
 from renderer_bridge.legacy.textures import translate_texture, translate_volume, unscale
+from renderer_bridge.legacy.unknown import without_unknown
 
 VERSION = "3.0.0"
 BY_TAG = {
@@ -88,6 +89,7 @@ def _translate(scene: Scene, path: Path, skip_missing: bool, absolute_paths: boo
             translated(scene, element)
     translate_integrators(scene)
     one_sky(scene)
+    without_unknown(scene)
     only_accepted(scene)
     for element in scene.root.iter():
         element.attrib.pop(SCALED_BY, None)
