@@ -64,7 +64,7 @@ def _files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
 
 
 def _read_obj(path: Path) -> Mesh | None:
-    """Vertices, texture coordinates and faces of a Wavefront OBJ; z up becomes y up nowhere: things lie as they lie."""
+    """Vertices, texture coordinates and faces of a Wavefront OBJ, its y up; things made with z up lie on their side."""
     points: list[list[float]] = []
     uvs: list[list[float]] = []
     corners: list[tuple[int, int]] = []

@@ -24,6 +24,7 @@ def lamp_color(random: Random) -> Field:
 
 
 def area(radiance: ArrayLike) -> str:
+    """An emitter over a whole surface, of that radiance (3,)."""
     return plugin("emitter", "area", rgb("radiance", radiance))
 
 

@@ -115,10 +115,12 @@ def _new_texture(scenery: Scenery, kinds: dict[str, float]) -> str:
 
 
 def matte(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """Diffuse."""
     return plugin("bsdf", "twosided", plugin("bsdf", "diffuse", reflectance(scenery, "reflectance", kinds)))
 
 
 def roughplastic(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """A rough varnish over a diffuse base."""
     alpha = number("alpha", log_uniform(scenery.random, 0.02, 0.4))
     diffuse = reflectance(scenery, "diffuse_reflectance", kinds)
     shiny = flag("nonlinear", chance(scenery.random, 0.5))
@@ -126,6 +128,7 @@ def roughplastic(scenery: Scenery, kinds: dict[str, float]) -> str:
 
 
 def plastic(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """A smooth varnish over a diffuse base."""
     diffuse = reflectance(scenery, "diffuse_reflectance", kinds)
     return plugin(
         "bsdf", "twosided", plugin("bsdf", "plastic", diffuse, flag("nonlinear", chance(scenery.random, 0.5)))
@@ -133,6 +136,7 @@ def plastic(scenery: Scenery, kinds: dict[str, float]) -> str:
 
 
 def principled(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """Disney's material, between paint and metal."""
     random = scenery.random
     metallic = float(random.choice([0.0, 0.0, 1.0, random.uniform()]))
     content = [reflectance(scenery, "base_color", kinds), roughness(scenery, "roughness", 0.05, 0.9)]
@@ -169,16 +173,19 @@ def metal(scenery: Scenery, kinds: dict[str, float]) -> str:
 
 
 def mirror(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """A smooth conductor."""
     return plugin("bsdf", "twosided", plugin("bsdf", "conductor", text("material", str(scenery.random.choice(METALS)))))
 
 
 def glass(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """A clear solid, at times stained."""
     random = scenery.random
     stained = rgb("specular_transmittance", tint(random, 0.7)) if chance(random, 0.35) else ""
     return plugin("bsdf", "dielectric", number("int_ior", random.uniform(1.31, 1.75)), stained)
 
 
 def frosted(scenery: Scenery, kinds: dict[str, float]) -> str:
+    """A rough clear solid."""
     random = scenery.random
     return plugin(
         "bsdf", "roughdielectric", number("int_ior", random.uniform(1.3, 1.6)), roughness(scenery, "alpha", 0.03, 0.4)

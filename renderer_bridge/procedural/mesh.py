@@ -6,7 +6,7 @@ vertices of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,14 +31,6 @@ class Mesh:
         angle = np.radians(turn_deg)
         turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
         return Mesh(self.vertices * np.asarray(scale) @ turn.T + np.asarray(at), self.uvs, self.faces)
-
-    def transformed(self, matrix: Vector, at: ArrayLike = (0.0, 0.0, 0.0)) -> Mesh:
-        """Multiplied by a matrix (3, 3) and put down at `at`."""
-        return Mesh(self.vertices @ matrix.T + np.asarray(at), self.uvs, self.faces)
-
-    def displaced(self, offset: Callable[[Vector], Vector]) -> Mesh:
-        """Every vertex moved by `offset` of all vertices (N, 3)."""
-        return Mesh(self.vertices + offset(self.vertices), self.uvs, self.faces)
 
     def ply(self) -> bytes:
         """A binary PLY file."""
