@@ -45,8 +45,10 @@ def test_kernels_are_linear_in_the_picture() -> None:
     channels = [TAPS + 2, TAPS + 1, TAPS + 1, TAPS + 1, TAPS]
     logits = [torch.randn(1, count, *size) for count, size in zip(channels, sizes, strict=True)]
     one, other = torch.rand(2, 1, 3, *SIZE)
-    both = reconstructed(one + other, logits)
-    torch.testing.assert_close(reconstructed(one, logits) + reconstructed(other, logits), both, rtol=1e-5, atol=1e-6)
+    weight = torch.rand(1, 1, *SIZE) + 0.05
+    both = reconstructed(one + other, logits, weight)
+    parts = reconstructed(one, logits, weight) + reconstructed(other, logits, weight)
+    torch.testing.assert_close(parts, both, rtol=1e-5, atol=1e-6)  # float32 rounding
 
 
 def test_missing_layers_are_told_from_black_ones() -> None:

@@ -82,7 +82,7 @@ class KernelNetwork(nn.Module):
         guard = albedo + ALBEDO_GUARD
         irradiance = color / guard
         features = torch.cat([tone_map(color), tone_map(irradiance), x[:, 3:].float()], dim=1)
-        return reconstructed(irradiance, self.logits(features)) * guard
+        return reconstructed(irradiance, self.logits(features), guard.mean(dim=1, keepdim=True)) * guard
 
     def logits(self, features: Tensor) -> list[Tensor]:
         """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
@@ -110,18 +110,19 @@ class KernelNetwork(nn.Module):
         return h
 
 
-def reconstructed(image: Tensor, logits: list[Tensor]) -> Tensor:
+def reconstructed(image: Tensor, logits: list[Tensor], weight: Tensor) -> Tensor:
     """Apply the kernels of all resolutions to `image` (N, 3, H, W), from coarse to fine.
 
-    Any further picture of the same samples may take the place of `image`: light groups, denoised by the kernels of
-    their sum, add up to it.
+    Where resolution is halved pixels count by `weight` (N, 1, H, W): radiance over a small albedo is large, and must
+    not rule its surroundings. Any further picture of the same samples may take the place of `image`: light groups,
+    denoised by the kernels of their sum, add up to it.
     """
-    share = torch.sigmoid(logits[0][:, TAPS + 1 :].float()) + LEAST_SHARE
+    weight = weight * (torch.sigmoid(logits[0][:, TAPS + 1 :].float()) + LEAST_SHARE)
     pyramid = [image]
-    weighted = F.avg_pool2d(image * share, 2) / F.avg_pool2d(share, 2)
-    pyramid.append(weighted)
     while len(pyramid) < len(logits):
-        pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+        coarser = F.avg_pool2d(weight, 2)
+        pyramid.append(F.avg_pool2d(pyramid[-1] * weight, 2) / coarser)
+        weight = coarser
     result = filtered(pyramid[-1], logits[-1][:, :TAPS])
     low, high = GATES
     for picture, found in zip(pyramid[-2::-1], logits[-2::-1], strict=True):
