@@ -33,6 +33,7 @@ from renderer_bridge.frame import Image
 
 RELMSE_EPSILON = 0.01  # the usual one; it is what reproduces the development figures, 0.001 does not
 TRIMMED_SHARE = 0.001  # fireflies: one pixel in a thousand may hold most of a squared error
+LIGHTS_SHARE = 0.005  # of the pixels: lamps and windows fill about as much of the development images
 SSIM_SIGMA = 1.5  # Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004
 ERROR_SIGMA = 3.0
 SSIM_WINDOW = 11  # pixels, of the same source
@@ -43,7 +44,8 @@ class Scores:
     """One picture measured against one reference.
 
     `psnr` and `psnr_corrected` in dB, higher is better; `ssim` in [-1, 1], higher is better; `relmse`, `relmse_trimmed`
-    and `flip` (in [0, 1]) lower is better. `psnr_corrected` is None where the reference's own noise is not known.
+    and `flip` (in [0, 1]) and `mse`, of linear radiance, lower is better; `lights`, 1 is best. `psnr_corrected` is None
+    where the reference's own noise is not known, `lights` where the reference is black.
     """
 
     psnr: float
@@ -52,6 +54,8 @@ class Scores:
     relmse_trimmed: float
     ssim: float
     flip: float
+    mse: float
+    lights: float | None
 
 
 def error_ratio(image: Image, error: Image, reference: Image) -> float:
@@ -78,6 +82,8 @@ def measure(image: Image, reference: Image, reference_mse: float | None = None) 
         relmse_trimmed=relmse_trimmed(image, reference),
         ssim=ssim(image, reference),
         flip=flip(image, reference),
+        mse=mse(image, reference),
+        lights=lights(image, reference),
     )
 
 
@@ -132,6 +138,25 @@ def relmse_trimmed(image: Image, reference: Image) -> float:
     errors = np.sort(_relative_squared_error(image, reference).mean(axis=2), axis=None)  # (H * W,)
     kept = max(int(errors.size * (1.0 - TRIMMED_SHARE)), 1)
     return float(errors[:kept].mean())
+
+
+def mse(image: Image, reference: Image) -> float:
+    """Mean squared error of linear radiance: lights and fireflies rule it. Raises ValueError as `psnr` does."""
+    _check(image, reference)
+    return float(np.mean((image.astype(np.float64) - reference) ** 2))
+
+
+def lights(image: Image, reference: Image) -> float | None:
+    """Mean radiance of the pixels that are the brightest `LIGHTS_SHARE` of the reference, over the reference's own.
+
+    1 where light sources keep their brightness, which a tone map hides. None where the reference is black there. Raises
+    ValueError as `psnr` does.
+    """
+    _check(image, reference)
+    brightness = reference.mean(axis=2)
+    brightest = brightness >= np.quantile(brightness, 1 - LIGHTS_SHARE)
+    there = float(reference[brightest].mean(dtype=np.float64))
+    return float(image[brightest].mean(dtype=np.float64)) / there if there > 0 else None
 
 
 def ssim(image: Image, reference: Image) -> float:

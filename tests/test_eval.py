@@ -83,7 +83,7 @@ def run_eval(folder: Path, output: Path, *options: str) -> int:
 
 
 def result(scene: str, pair: str, method: str, psnr: float) -> Result:
-    return Result(scene, pair, None, method, Scores(psnr, None, 0.1, 0.1, 0.5, 0.5), 0.01)
+    return Result(scene, pair, None, method, Scores(psnr, None, 0.1, 0.1, 0.5, 0.5, 0.01, None), 0.01)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -222,10 +222,18 @@ def test_mean_psnr_by_scene_and_over_all() -> None:
 
 
 def test_best_values_know_which_way_is_better() -> None:
-    low = Result("x", "1", None, "low", Scores(20.0, None, 0.1, 0.2, 0.8, 0.3), 1.0)
-    high = Result("x", "1", None, "high", Scores(25.0, None, 0.3, 0.4, 0.9, 0.1), 1.0)
+    low = Result("x", "1", None, "low", Scores(20.0, None, 0.1, 0.2, 0.8, 0.3, 0.5, 1.2), 1.0)
+    high = Result("x", "1", None, "high", Scores(25.0, None, 0.3, 0.4, 0.9, 0.1, 0.6, 0.9), 1.0)
     best = best_values([low, high])[("x", "1")]
-    assert best == {"psnr": 25.0, "relmse": 0.1, "relmse_trimmed": 0.2, "ssim": 0.9, "flip": 0.1}
+    assert best == {
+        "psnr": 25.0,
+        "relmse": 0.1,
+        "relmse_trimmed": 0.2,
+        "ssim": 0.9,
+        "flip": 0.1,
+        "mse": 0.5,
+        "lights": 0.9,
+    }
 
 
 def test_csv_has_every_column_and_leaves_the_unknown_empty() -> None:
@@ -306,6 +314,16 @@ def test_peers_stand_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert list(rows) == ["noisy", "ours", "oidn", "oidn_prefilter", "ours+oidn"]
     assert float(rows["oidn"]["psnr"]) > float(rows["noisy"]["psnr"]) + 3  # a smooth picture with 30 % noise
     assert "ours &minus; oidn_prefilter" in (tmp_path / "report" / "index.html").read_text()
+
+
+@needs_oidn
+def test_half_a_alone_stands_beside_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_scene(tmp_path / "room")
+    weights = write_weights(tmp_path / "mine.safetensors")
+    assert run_eval(tmp_path / "room", tmp_path / "report", "--single", "--model", str(weights)) == 0
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert {"ours-single", "oidn_prefilter-single"} < set(rows)
+    assert float(rows["oidn_prefilter-single"]["mse"]) > float(rows["oidn_prefilter"]["mse"])  # half the samples
 
 
 def test_the_network_alone_stands_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,3 +199,21 @@ def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, name
 def test_ssim_refuses_pictures_smaller_than_its_window() -> None:
     with pytest.raises(ValueError, match="11x11 pixels, not 30x10"):
         metrics.ssim(constant(0.5, 10, 30), constant(0.5, 10, 30))
+
+
+def test_lights_are_the_brightest_half_percent() -> None:
+    reference = constant(0.1, 20, 40)
+    reference[3, 5:9] = 50.0  # four of 800 pixels
+    dimmed = reference.copy()
+    dimmed[3, 5:9] = 30.0
+    dimmed[10] = 7.0  # elsewhere: does not count
+    assert metrics.lights(dimmed, reference) == pytest.approx(0.6)
+    assert metrics.lights(reference, reference) == 1.0
+    assert metrics.lights(reference, constant(0.0, 20, 40)) is None
+
+
+def test_mse_is_linear() -> None:
+    reference = constant(2.0, 20, 40)
+    image = reference.copy()
+    image[0, 0, 0] += 24.0
+    assert metrics.mse(image, reference) == pytest.approx(24**2 / 2400)

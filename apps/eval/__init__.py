@@ -46,7 +46,9 @@ from apps.eval.views import (
     mean_psnr,
     noisy,
     ours,
+    ours_alone,
     peer,
+    peer_alone,
     piloted,
 )
 from denoiser.inference.pilots import OpenImageDenoise
@@ -54,6 +56,7 @@ from denoiser.model import DEFAULT_NAME, load_model
 from renderer_bridge.errors import DatasetError, MissingPackageError, UsageError
 
 OURS, OIDN, OIDN_PREFILTER, PILOTED = "ours", "oidn", "oidn_prefilter", "ours+oidn"
+SINGLE = "-single"
 PACKAGES = ("skimage", "flip_evaluator", "jinja2")
 """Of the extra `eval`: SSIM, FLIP, and the page."""
 SCORE_FORMATS = {
@@ -62,6 +65,7 @@ SCORE_FORMATS = {
     "relmse_trimmed": ("trimmed", ".5f"),
     "ssim": ("SSIM", ".4f"),
     "flip": ("FLIP", ".4f"),
+    "lights": ("lights", ".3f"),
 }
 
 
@@ -77,6 +81,8 @@ class Command:
     """Weights file, or name of shipped weights; may be given several times. Without it: the shipped default."""
     network_alone: bool = False
     """Also measure the mean of the denoised halves alone, without the residual of the pair."""
+    single: bool = False
+    """Also denoise half A alone, by ours and by Open Image Denoise."""
     oidn: bool = True
     """Put Intel Open Image Denoise beside ours, plain and with prefiltered albedo and normal, and as pilot of ours."""
     only: str = "*"
@@ -153,13 +159,18 @@ def _methods(command: Command, stack: contextlib.ExitStack) -> dict[str, Method]
     """The methods by the name they have in the table; peers are closed with the stack."""
     methods: dict[str, Method] = {NOISY: noisy}
     for name, weights in model_names(command.model).items():
-        methods[name] = ours(load_model(weights))
+        model = load_model(weights)
+        methods[name] = ours(model)
         if command.network_alone:
-            methods[f"{name}-network"] = ours(load_model(weights), residual=False)
+            methods[f"{name}-network"] = ours(model, residual=False)
+        if command.single:
+            methods[f"{name}{SINGLE}"] = ours_alone(model)
     if command.oidn:
         methods[OIDN] = peer(stack.enter_context(OpenImageDenoise(threads=command.threads)))
         prefiltered = stack.enter_context(OpenImageDenoise(prefilter=True, threads=command.threads))
         methods |= {OIDN_PREFILTER: peer(prefiltered), PILOTED: piloted(prefiltered)}
+        if command.single:
+            methods[f"{OIDN_PREFILTER}{SINGLE}"] = peer_alone(prefiltered)
     return methods
 
 
@@ -195,6 +206,7 @@ def _facts(command: Command, methods: Mapping[str, Method], threads: int) -> dic
     """What the page says of the measurement itself, and which methods are ours and which are not."""
     arguments = [*map(str, command.images), "-o", str(command.output)]
     arguments += [word for model in command.model for word in ("--model", model)]
+    arguments += ["--network-alone"] * command.network_alone + ["--single"] * command.single
     arguments += ["--only", command.only] * (command.only != "*") + ["--no-oidn"] * (not command.oidn)
     arguments += ["--repeats", str(command.repeats), "--threads", str(threads)]
     return {
@@ -247,7 +259,8 @@ def _score_table(results: Sequence[Result]) -> Table:
     last = None
     for result in results:
         view = (result.scene, result.pair)
-        scores = [format(getattr(result.scores, name), spec) for name, (_, spec) in SCORE_FORMATS.items()]
+        values = [(getattr(result.scores, name), spec) for name, (_, spec) in SCORE_FORMATS.items()]
+        scores = ["-" if value is None else format(value, spec) for value, spec in values]
         if last not in (None, view):
             table.add_section()
         table.add_row(*(view if last != view else ("", "")), result.method, *scores, f"{result.seconds:.3f}")

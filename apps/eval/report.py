@@ -184,6 +184,11 @@ def best_values(results: Sequence[Result]) -> dict[tuple[str, str], dict[str, fl
         here = best.setdefault((result.scene, result.pair), {})
         for name, value in dataclasses.asdict(result.scores).items():
             if value is not None:
-                choose = max if name in ("psnr", "psnr_corrected", "ssim") else min
-                here[name] = choose(here.get(name, value), value)
+                here[name] = _better(name, here.get(name, value), value)
     return best
+
+
+def _better(score: str, one: float, other: float) -> float:
+    if score == "lights":
+        return min(one, other, key=lambda value: abs(value - 1))
+    return max(one, other) if score in ("psnr", "psnr_corrected", "ssim") else min(one, other)

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from denoiser import metrics
-from denoiser.inference.denoise import denoise_pair
+from denoiser.inference.denoise import denoise_frame, denoise_pair
 from denoiser.inference.piloted import denoise_pair_with
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.model import Model
@@ -130,6 +130,16 @@ def noisy(pair: Pair) -> Denoised:
 def ours(model: Model, residual: bool = True) -> Method:
     """Our network on each half, their mean, and, with `residual`, what both halves get wrong alike given back."""
     return partial(_denoise_halves, model, residual)
+
+
+def ours_alone(model: Model) -> Method:
+    """Our network on half A alone, as on a frame without another half."""
+    return lambda pair: denoise_frame(model, pair.a)
+
+
+def peer_alone(oidn: OpenImageDenoise) -> Method:
+    """Open Image Denoise on half A alone."""
+    return lambda pair: Denoised(oidn.denoise(pair.a.color, pair.a.albedo, pair.a.normal))
 
 
 def peer(oidn: OpenImageDenoise) -> Method:
