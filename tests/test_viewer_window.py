@@ -53,12 +53,12 @@ class Heard(QObject):
     def __init__(self, window: ViewerWindow) -> None:
         super().__init__(window)
         self.records, self.notices, self.failures, self.trainers, self.scenes, self.modes = [], [], [], [], [], []
-        window.worker.record.connect(self.hear_record)
-        window.worker.notice.connect(self.hear_notice)
-        window.worker.failed.connect(self.hear_failure)
-        window.worker.trainer_changed.connect(self.hear_trainer)
-        window.worker.scene_opened.connect(self.hear_scene)
-        window.pictures.made.connect(self.hear_picture)
+        window.session.worker.record.connect(self.hear_record)
+        window.session.worker.notice.connect(self.hear_notice)
+        window.session.worker.failed.connect(self.hear_failure)
+        window.session.worker.trainer_changed.connect(self.hear_trainer)
+        window.session.worker.scene_opened.connect(self.hear_scene)
+        window.display.pictures.made.connect(self.hear_picture)
 
     def hear_record(self, record) -> None:
         self.records.append(record)
@@ -102,7 +102,7 @@ def empty(qtbot, scenes, settings):
 @pytest.fixture
 def window(qtbot, empty, tmp_path):
     """A window that shows frames of a fake scene."""
-    empty.open_scene(tmp_path / "first.xml")
+    empty.session.open_scene(tmp_path / "first.xml")
     frames(qtbot, empty, 1)
     return empty
 
@@ -125,7 +125,7 @@ def hearing(qtbot, told, what=None):
 
 def pixels(window) -> np.ndarray:
     """What the canvas shows, (H, W, 3)."""
-    image = window.canvas.grab().toImage()
+    image = window.display.canvas.grab().toImage()
     return np.array(image.constBits()).reshape(image.height(), image.bytesPerLine() // 4, 4)[:, : image.width(), :3]
 
 
@@ -140,31 +140,31 @@ def test_the_first_frame_is_small_and_the_picture_grows_at_rest(qtbot, window, s
 
 
 def test_keys_fly_and_letting_go_stops(qtbot, window) -> None:
-    before = window.navigator.camera.origin
-    qtbot.keyPress(window.canvas, Qt.Key.Key_W)
+    before = window.session.navigator.camera.origin
+    qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)
     qtbot.wait(200)
-    qtbot.keyRelease(window.canvas, Qt.Key.Key_W)
-    moved = window.navigator.camera.origin - before
-    assert moved @ window.navigator.camera.to_world[:3, 2] > 0.01
+    qtbot.keyRelease(window.display.canvas, Qt.Key.Key_W)
+    moved = window.session.navigator.camera.origin - before
+    assert moved @ window.session.navigator.camera.to_world[:3, 2] > 0.01
     qtbot.wait(100)
-    assert np.array_equal(window.navigator.camera.origin - before, moved)
-    camera = window.navigator.camera
+    assert np.array_equal(window.session.navigator.camera.origin - before, moved)
+    camera = window.session.navigator.camera
     frames(qtbot, window, 1, lambda record: np.array_equal(record.request.camera.to_world, camera.to_world))
 
 
 def test_keys_fly_from_a_spin_box_too(qtbot, window) -> None:
-    before = window.navigator.camera.origin
+    before = window.session.navigator.camera.origin
     window.panel.spp.setFocus()
     qtbot.keyPress(window.panel.spp, Qt.Key.Key_D)
     qtbot.wait(100)
-    qtbot.keyRelease(window.canvas, Qt.Key.Key_D)
-    assert np.linalg.norm(window.navigator.camera.origin - before) > 0
+    qtbot.keyRelease(window.display.canvas, Qt.Key.Key_D)
+    assert np.linalg.norm(window.session.navigator.camera.origin - before) > 0
 
 
 def test_losing_the_focus_stops_flying(qtbot, window) -> None:
-    qtbot.keyPress(window.canvas, Qt.Key.Key_W)
-    QApplication.sendEvent(window.canvas, QFocusEvent(QEvent.Type.FocusOut))
-    assert not window.navigator._flight.isActive()
+    qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)
+    QApplication.sendEvent(window.display.canvas, QFocusEvent(QEvent.Type.FocusOut))
+    assert not window.session.navigator._flight.isActive()
 
 
 def test_dragging_looks_around_orbits_and_pans(qtbot, window) -> None:
@@ -173,26 +173,26 @@ def test_dragging_looks_around_orbits_and_pans(qtbot, window) -> None:
         (Qt.MouseButton.RightButton, True, True),
         (Qt.MouseButton.MiddleButton, False, True),
     ):
-        before = window.navigator.camera.to_world
-        _drag(qtbot, window.canvas, QPoint(300, 300), QPoint(340, 310), button)
-        after = window.navigator.camera.to_world
+        before = window.session.navigator.camera.to_world
+        _drag(qtbot, window.display.canvas, QPoint(300, 300), QPoint(340, 310), button)
+        after = window.session.navigator.camera.to_world
         assert (not np.allclose(before[:3, :3], after[:3, :3])) == turns
         assert (not np.allclose(before[:3, 3], after[:3, 3])) == moves
 
 
 def test_the_wheel_changes_the_speed_and_with_shift_goes_closer(qtbot, window) -> None:
-    speed, origin = window.navigator.speed, window.navigator.camera.origin
-    _wheel(window.canvas, 120)
-    assert window.navigator.speed == pytest.approx(1.2 * speed)
-    _wheel(window.canvas, 120, Qt.KeyboardModifier.ShiftModifier)
-    assert not np.allclose(window.navigator.camera.origin, origin)
+    speed, origin = window.session.navigator.speed, window.session.navigator.camera.origin
+    _wheel(window.display.canvas, 120)
+    assert window.session.navigator.speed == pytest.approx(1.2 * speed)
+    _wheel(window.display.canvas, 120, Qt.KeyboardModifier.ShiftModifier)
+    assert not np.allclose(window.session.navigator.camera.origin, origin)
 
 
 def test_home_goes_back_and_the_menu_knows_the_cameras(qtbot, window, scenes) -> None:
     window.menus.cameras.actions()[1].trigger()
-    assert np.array_equal(window.navigator.camera.to_world, camera_at(0.5, 1.0).to_world)
+    assert np.array_equal(window.session.navigator.camera.to_world, camera_at(0.5, 1.0).to_world)
     qtbot.keyClick(window, Qt.Key.Key_Home)
-    assert np.array_equal(window.navigator.camera.to_world, camera_at().to_world)
+    assert np.array_equal(window.session.navigator.camera.to_world, camera_at().to_world)
     frames(qtbot, window, 1)
 
 
@@ -205,15 +205,15 @@ def test_a_path_plays_to_its_end(qtbot, window, tmp_path) -> None:
     recorder.add(0.0, camera_at())
     recorder.add(0.3, camera_at(0.4, 0.5))
     recorder.save(tmp_path / "path.json")
-    window.open_file(tmp_path / "path.json")
-    assert window.navigator.playing
-    qtbot.waitUntil(lambda: not window.navigator.playing, timeout=PATIENCE_MS)
-    assert window.navigator.camera.to_world == pytest.approx(camera_at(0.4, 0.5).to_world, abs=1e-5)
+    window.session.open_file(tmp_path / "path.json")
+    assert window.session.navigator.playing
+    qtbot.waitUntil(lambda: not window.session.navigator.playing, timeout=PATIENCE_MS)
+    assert window.session.navigator.camera.to_world == pytest.approx(camera_at(0.4, 0.5).to_world, abs=1e-5)
 
 
 def test_a_path_that_is_none_is_a_message(window, tmp_path) -> None:
     (tmp_path / "path.json").write_text("{}")
-    window.open_file(tmp_path / "path.json")
+    window.session.open_file(tmp_path / "path.json")
     assert window.banner.isVisible() and "not a camera path" in window.banner.text()
 
 
@@ -222,9 +222,9 @@ def test_recording_saves_a_path(qtbot, window, tmp_path, monkeypatch) -> None:
         "apps.viewer.dialogs.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "own"), "")
     )  # the ending is added
     window.menus.record.trigger()
-    qtbot.keyPress(window.canvas, Qt.Key.Key_W)
+    qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)
     qtbot.wait(600)
-    qtbot.keyRelease(window.canvas, Qt.Key.Key_W)
+    qtbot.keyRelease(window.display.canvas, Qt.Key.Key_W)
     window.menus.record.trigger()
     assert len(json.loads((tmp_path / "own.json").read_text())["keyframes"]) >= 3
     assert not window.menus.record.isChecked()
@@ -247,17 +247,17 @@ def test_modes_by_key_show_other_pictures(qtbot, window) -> None:
 
 def test_the_divider_follows_the_hand(qtbot, window) -> None:
     with hearing(qtbot, window.heard.modes, "split"):
-        window.set_look(mode="split")
-    canvas, camera = window.canvas, window.navigator.camera
+        window.display.set_look(mode="split")
+    canvas, camera = window.display.canvas, window.session.navigator.camera
     left, _, width, _ = canvas.placement.rectangle
     middle = canvas.height() // 2
     _drag(qtbot, canvas, QPoint(round(left + width / 2), middle), QPoint(round(left + width / 4), middle))
     assert canvas.divider == pytest.approx(0.25, abs=0.01)  # whole screen pixels
-    assert window.navigator.camera is camera
+    assert window.session.navigator.camera is camera
 
 
 def test_zoom_pan_and_reset(qtbot, window) -> None:
-    canvas = window.canvas
+    canvas = window.display.canvas
     _wheel(canvas, 1200, Qt.KeyboardModifier.ControlModifier)
     assert canvas.placement.zoom > 2
     before = canvas.placement.rectangle
@@ -268,8 +268,8 @@ def test_zoom_pan_and_reset(qtbot, window) -> None:
 
 
 def test_values_under_the_cursor(qtbot, window) -> None:
-    qtbot.waitUntil(lambda: window.canvas.frame is not None, timeout=PATIENCE_MS)
-    qtbot.mouseMove(window.canvas, window.canvas.rect().center())
+    qtbot.waitUntil(lambda: window.display.canvas.frame is not None, timeout=PATIENCE_MS)
+    qtbot.mouseMove(window.display.canvas, window.display.canvas.rect().center())
     assert all(name in window.status.text() for name in ("radiance", "albedo", "normal", "position", "depth"))
 
 
@@ -278,9 +278,9 @@ def test_exposure_and_tone_map(qtbot, window) -> None:
     qtbot.keyClick(window, Qt.Key.Key_Plus)
     qtbot.keyClick(window, Qt.Key.Key_Minus)
     window.menus.tone_maps["filmic"].trigger()
-    assert (window.look.exposure, window.look.tone_map) == (0.5, "filmic")
+    assert (window.display.look.exposure, window.display.look.tone_map) == (0.5, "filmic")
     qtbot.keyClick(window, Qt.Key.Key_0)
-    assert window.look.exposure == 0
+    assert window.display.look.exposure == 0
 
 
 def test_panel_full_screen_and_help(qtbot, window) -> None:
@@ -318,16 +318,16 @@ def test_settings_of_the_panel_reach_the_frames(qtbot, window) -> None:
     frames(qtbot, window, 1, lambda record: record.request.spp == 3 and len(record.losses) == 2)
     window.panel.training.setChecked(False)
     frames(qtbot, window, 1, lambda record: record.request.spp == 3 and not record.losses)
-    qtbot.waitUntil(lambda: window.panel.timings.text("frames") == str(window.record.index + 1))
+    qtbot.waitUntil(lambda: window.panel.timings.text("frames") == str(window.session.record.index + 1))
 
 
 def test_weights_are_saved_and_loaded(qtbot, window, tmp_path) -> None:
     path = tmp_path / "model.safetensors"
     with hearing(qtbot, window.heard.notices):
-        window.save_weights(path)
+        window.session.save_weights(path)
     assert load_model(path).layers == ("color", "albedo", "normal")
     with hearing(qtbot, window.heard.trainers, str(path)):
-        window.open_file(path)
+        window.session.open_file(path)
     frames(qtbot, window, 1)
 
 
@@ -335,7 +335,7 @@ def test_saving_does_not_lose_accumulated_samples(qtbot, window, tmp_path) -> No
     # At full size: before it rests the window shows small frames, which may add up as well until then.
     frames(qtbot, window, 1, lambda record: record.accumulated >= 3 and record.request.camera.resolution == (64, 48))
     with hearing(qtbot, window.heard.notices):
-        window.save_weights(tmp_path / "model.safetensors")
+        window.session.save_weights(tmp_path / "model.safetensors")
     with hearing(qtbot, window.heard.records):
         pass
     assert window.heard.records[-1].accumulated >= 3
@@ -343,9 +343,9 @@ def test_saving_does_not_lose_accumulated_samples(qtbot, window, tmp_path) -> No
 
 def test_weights_that_are_none_are_a_message_and_training_goes_on(qtbot, window, tmp_path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"nothing of the kind")
-    steps = window.record.steps
+    steps = window.session.record.steps
     with hearing(qtbot, window.heard.failures):
-        window.open_file(tmp_path / "model.safetensors")
+        window.session.open_file(tmp_path / "model.safetensors")
     assert "model.safetensors" in window.banner.text()
     frames(qtbot, window, 1, lambda record: record.steps > steps)
 
@@ -358,8 +358,8 @@ def test_a_frame_is_exported_as_exr_and_png(qtbot, window, tmp_path) -> None:
         with hearing(qtbot, window.heard.notices):
             window.export(tmp_path / name)
     frame, _ = read_frame(tmp_path / "frame.exr", position=True)
-    assert np.array_equal(frame.color, window.record.denoised.color)
-    assert frame.spp == 2 * window.record.pair.a.spp
+    assert np.array_equal(frame.color, window.session.record.denoised.color)
+    assert frame.spp == 2 * window.session.record.pair.a.spp
     assert frame.position is not None
     assert (tmp_path / "frame.png").stat().st_size > 0
     window.export(tmp_path / "frame.jpg")
@@ -368,8 +368,8 @@ def test_a_frame_is_exported_as_exr_and_png(qtbot, window, tmp_path) -> None:
 
 def test_a_png_is_what_is_shown(window, tmp_path) -> None:
     imageio = pytest.importorskip("imageio.v3")
-    Export(tmp_path / "frame.png", window.record, window.look).write()
-    height, width = window.record.pair.a.size
+    Export(tmp_path / "frame.png", window.session.record, window.display.look).write()
+    height, width = window.session.record.pair.a.size
     assert imageio.imread(tmp_path / "frame.png").shape == (height, width, 3)
 
 
@@ -378,14 +378,14 @@ def test_a_png_is_what_is_shown(window, tmp_path) -> None:
 
 
 def test_an_empty_window_says_what_to_do(qtbot, empty) -> None:
-    qtbot.waitUntil(lambda: "Open a scene" in empty.canvas._message, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "Open a scene" in empty.display.canvas._message, timeout=PATIENCE_MS)
 
 
 def test_a_broken_scene_is_a_message_and_the_old_one_goes_on(qtbot, window, scenes, tmp_path) -> None:
     with hearing(qtbot, window.heard.failures):
         _drop(window, tmp_path / "broken.xml")
     assert window.banner.isVisible() and "unknown plugin" in window.banner.text()
-    assert window.scene.path.stem == "first"
+    assert window.session.scene.path.stem == "first"
     frames(qtbot, window, 2)
     assert len(scenes.renderers) == 1
 
@@ -411,7 +411,7 @@ def test_an_error_while_rendering_is_told_once_and_the_next_camera_is_tried(qtbo
     qtbot.wait(200)
     assert len(told) <= 2  # coming to rest may have asked once more
     monkeypatch.setattr(scenes.renderers[0], "render", render)
-    window.enter_camera(1)
+    window.session.enter_camera(1)
     frames(qtbot, window, 1)
 
 
@@ -436,10 +436,10 @@ def test_settings_are_kept(qtbot, window, settings) -> None:
     window.panel.spp.setValue(5)
     window.panel.budget.setCurrentIndex(1)
     window.panel.learning_rate.setCurrentIndex(2)
-    window.set_look(tone_map="sRGB", mode="albedo")
+    window.display.set_look(tone_map="sRGB", mode="albedo")
     window.close()
     kept = settings.render_settings()
-    assert kept == window.render_settings
+    assert kept == window.session.settings
     assert (kept.spp, kept.learning_rate) == (5, 3e-5)
     assert settings.look().tone_map == "sRGB"
 
@@ -455,14 +455,14 @@ def test_settings_that_make_no_sense_are_the_defaults(tmp_path) -> None:
 def test_the_built_in_scene(qtbot, settings, tmp_path) -> None:
     """Mitsuba, from its variant to a saved picture, in the worker's thread."""
     window = new_window(qtbot, mitsuba_opener(width=48, height=36), settings)
-    window.open_scene(BUILTIN_SCENE)
+    window.session.open_scene(BUILTIN_SCENE)
     frames(qtbot, window, 2, lambda record: record.pair.a.size == (36, 48) and record.losses)
-    assert window.scene.name == "builtin"
+    assert window.session.scene.name == "builtin"
     window.export(tmp_path / "frame.exr")
     qtbot.waitUntil((tmp_path / "frame.exr").exists, timeout=PATIENCE_MS)
     (tmp_path / "bad.xml").write_text("<scene version='3.0.0'><shape type='no_such_shape'/></scene>")
     with hearing(qtbot, window.heard.failures):
-        window.open_scene(tmp_path / "bad.xml")
+        window.session.open_scene(tmp_path / "bad.xml")
     assert "no_such_shape" in window.banner.text()
     frames(qtbot, window, 1)
     window.close()

@@ -50,12 +50,12 @@ def bench_window(scene_path: Path) -> Iterator[Figure]:
         store = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         window = ViewerWindow(mitsuba_opener(), OnlineConfig(), Settings(store))
         use = _Use(window)
-        window.pictures.made.connect(use.see)
-        window.worker.failed.connect(use.failures.append)
+        window.display.pictures.made.connect(use.see)
+        window.session.failed.connect(use.failures.append)
         timer = QTimer(window, interval=TICK_MS)
         timer.setTimerType(Qt.TimerType.PreciseTimer)
         timer.timeout.connect(lambda: application.quit() if use.tick() else None)
-        window.open_scene(scene_path)
+        window.session.open_scene(scene_path)
         window.show()
         timer.start()
         application.exec()
@@ -93,10 +93,10 @@ class _Use:
         if since % (FLY_S + REST_S) < FLY_S:
             held = frozenset({"right" if since // (FLY_S + REST_S) % 2 else "left"})
         if held != self.held:
-            camera = self.window.navigator.camera
+            camera = self.window.session.navigator.camera
             self.pressed = (now, camera) if held and camera is not None else None
             self.held = held
-            self.window.navigator.steer(held)
+            self.window.session.navigator.steer(held)
         return since > SECONDS
 
     def see(self, frame: DrawnFrame) -> None:

@@ -90,7 +90,7 @@ def _open(config: ViewerConfig) -> tuple[Any, Any]:
     trainer = OnlineConfig(init="" if config.from_scratch else config.weights)
     gc.freeze()  # see the worker
     window = ViewerWindow(opener, trainer, Settings(), **({} if config.spp is None else {"spp": config.spp}))
-    window.open_scene(config.scene)
+    window.session.open_scene(config.scene)
     window.show()
     ticks = QTimer(window, interval=SIGNAL_MS)
     ticks.timeout.connect(lambda: None)

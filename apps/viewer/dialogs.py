@@ -1,57 +1,47 @@
-"""File dialogs: what the menus ask the user before something is opened or saved."""
+"""File dialogs: what the user is asked before something is opened or saved; "cancel" does nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog
-
-if TYPE_CHECKING:
-    from apps.viewer.window import ViewerWindow
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 WEIGHTS, SCENES, PATHS = "Weights (*.safetensors)", "Mitsuba scenes (*.xml)", "Camera paths (*.json)"
 
 
-class Dialogs:
-    """One method for each question; an answer of "cancel" does nothing."""
+@dataclass(frozen=True)
+class Question:
+    """The title of a dialog, the files it shows, and for saving a name, whose ending is added where none is given."""
 
-    def __init__(self, window: ViewerWindow) -> None:
-        self._window = window
+    title: str
+    kind: str
+    suggestion: str = ""
 
-    def open_scene(self) -> None:
-        """Open a scene."""
-        self._open("Open a scene", SCENES, self._window.open_scene)
 
-    def load_weights(self) -> None:
-        """Start from weights in a file."""
-        self._open("Load weights", WEIGHTS, lambda path: self._window.start_trainer(str(path)))
+OPEN_SCENE = Question("Open a scene", SCENES)
+LOAD_WEIGHTS = Question("Load weights", WEIGHTS)
+PLAY_PATH = Question("Play a camera path", PATHS)
+SAVE_WEIGHTS = Question("Save weights", WEIGHTS, "model.safetensors")
+SAVE_PATH = Question("Save the camera path", PATHS, "camera_path.json")
 
-    def play_path(self) -> None:
-        """Play a camera path."""
-        self._open("Play a camera path", PATHS, self._window.play)
 
-    def save_weights(self) -> None:
-        """Save the weights."""
-        self._save("Save weights", WEIGHTS, "model.safetensors", self._window.save_weights)
+def save_frame(ending: str) -> Question:
+    """Where to save the frame, as a file of that ending."""
+    return Question("Save the frame", f"Images (*{ending})", f"frame{ending}")
 
-    def save_frame(self, ending: str) -> None:
-        """Save the frame as a file of that ending."""
-        self._save("Save the frame", f"Images (*{ending})", f"frame{ending}", self._window.export)
 
-    def save_path(self, action: Callable[[Path], None]) -> None:
-        """Save a camera path with `action`."""
-        self._save("Save the camera path", PATHS, "camera_path.json", action)
+def ask_open(parent: QWidget, question: Question, folder: Path | None, action: Callable[[Path], None]) -> None:
+    """Ask for a file that is there, at first in `folder`, and do `action` with it."""
+    name, _ = QFileDialog.getOpenFileName(parent, question.title, str(folder or ""), question.kind)
+    if name:
+        action(Path(name))
 
-    def _open(self, title: str, kind: str, action: Callable[[Path], None]) -> None:
-        scene = self._window.scene
-        name, _ = QFileDialog.getOpenFileName(self._window, title, str(scene.path.parent if scene else ""), kind)
-        if name:
-            action(Path(name))
 
-    def _save(self, title: str, kind: str, suggestion: str, action: Callable[[Path], None]) -> None:
-        name, _ = QFileDialog.getSaveFileName(self._window, title, suggestion, kind)
-        if name:
-            path = Path(name)
-            action(path if path.suffix else path.with_suffix(Path(suggestion).suffix))
+def ask_save(parent: QWidget, question: Question, action: Callable[[Path], None]) -> None:
+    """Ask for a file to write, and do `action` with it."""
+    name, _ = QFileDialog.getSaveFileName(parent, question.title, question.suggestion, question.kind)
+    if name:
+        path = Path(name)
+        action(path if path.suffix else path.with_suffix(Path(question.suggestion).suffix))
