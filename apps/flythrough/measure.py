@@ -14,8 +14,8 @@ from denoiser.inference.denoise import denoise_pair
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import Model
+from online.flicker import temporal_error
 from online.records import FlythroughRecord
-from online.reprojection import temporal_error
 from renderer_bridge.errors import DatasetError, MissingPackageError, N2NWarning
 from renderer_bridge.exr_frame import read_frame, write_frame
 from renderer_bridge.frame import Camera, Frame, Image
