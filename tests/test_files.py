@@ -1,6 +1,5 @@
 """Files in, files out: layers beside, views, passes; a failure costs one file, and stopping leaves whole ones."""
 
-import dataclasses
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import numpy as np
 import OpenEXR
 import pytest
-from fake_denoising import MODEL, halve
+from fake_denoising import halve
 
 from denoiser.inference import files
-from denoiser.inference.files import denoise_file, denoise_files, missing_layers
+from denoiser.inference.files import denoise_file, denoise_files, read_job
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from renderer_bridge.exr import read_exr
 
@@ -155,10 +154,7 @@ def test_warnings_are_whatever_the_inspection_says(tmp_path: Path) -> None:
     assert record.failure is None and (tmp_path / "p.exr").read_bytes() == (tmp_path / "o.exr").read_bytes()
 
 
-def test_missing_layers_are_told() -> None:
-    from renderer_bridge.frame import Frame
-
-    color = np.ones((HEIGHT, WIDTH, 3), np.float32)
-    normal = dataclasses.replace(Frame(color), normal=color * 0)
-    assert missing_layers(MODEL, (normal,)) == ("no albedo layer; with it edges stay sharper",)  # type: ignore[arg-type]
-    assert missing_layers(MODEL, (dataclasses.replace(normal, albedo=color),)) == ()  # type: ignore[arg-type]
+def test_a_job_is_read_without_being_done(tmp_path: Path) -> None:
+    pictures, repaired = read_job(FileJob(save(tmp_path / "x.exr", planes("")), tmp_path / "o.exr"), OPTIONS)
+    assert [len(frames) for frames in pictures.values()] == [1] and not repaired
+    assert not (tmp_path / "o.exr").exists()

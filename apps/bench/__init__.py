@@ -3,6 +3,7 @@
     make bench BENCH="--scene staircase/scene.xml"
     python -m apps.bench --only render train
     python -m apps.bench --only flight rest growth window      training while rendering, about ten minutes
+    python -m apps.bench --only check --scenes a.xml b.xml     alarms of the checks of n2n-denoise
 
 Each figure is the median over pairs of runs taken in turn (ours, peer, ours, peer, ...), so that a machine whose speed
 drifts slows both. Absolute seconds are printed for orientation only.
@@ -27,6 +28,7 @@ import torch
 import tyro
 from rich.table import Table
 
+from apps.bench.check import bench_check
 from apps.bench.figure import Figure, in_turn
 from apps.bench.online import bench_flight, bench_growth, bench_rest
 from apps.bench.window import bench_window
@@ -47,7 +49,7 @@ from renderer_bridge.mitsuba_render import render_color, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 
-Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window"]
+Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check"]
 PARTS = get_args(Part)
 
 RENDER_SIZE = (320, 180)
@@ -64,6 +66,8 @@ class BenchConfig:
     """Scene to render; the README's figures are of staircase."""
     only: tuple[Part, ...] = PARTS
     """Which parts to measure."""
+    scenes: tuple[Path, ...] = ()
+    """Scenes, or folders of pairs, of the part "check"; six procedural scenes when none are given."""
     repeats: int = 5
     """Pairs of runs per figure."""
 
@@ -85,6 +89,7 @@ def bench(config: BenchConfig) -> None:
         "rest": lambda config: bench_rest(config.scene),
         "growth": lambda config: bench_growth(config.scene),
         "window": lambda config: bench_window(config.scene),
+        "check": lambda config: bench_check(config.scenes),
     }
     table = Table(
         "figure", "measured", "wanted", "seconds, medians", title=f"{config.scene}, {torch.get_num_threads()} threads"

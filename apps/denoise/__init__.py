@@ -7,6 +7,7 @@
     n2n-denoise --pair 'a/*.exr' 'b/*.exr' -o clean/        pairs of any name
     n2n-denoise scan.png --zero-shot                        one picture alone, also PNG and JPEG
     n2n-denoise frame.exr --list                            what it holds, and what would be used
+    n2n-denoise frame.exr --check                           whether it is what a denoiser needs
 
 A result is its (first) input with the color replaced and all else as it was, bit for bit; of a pair it also holds the
 estimated standard error as `n2n.error`. In files of Blender Cycles that hold `Noisy Image` and `Combined`, the first is
@@ -26,6 +27,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import DONE, FAILED, progress_console, run
+from apps.denoise.checking import check
 from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
 from apps.denoise.listing import tables
@@ -82,6 +84,8 @@ class DenoiseConfig:
     """Replace results that are there already; without it they are left out."""
     list: bool = False
     """Show what the inputs hold and what would be used as what; nothing is written."""
+    check: bool = False
+    """Say what of the inputs is not as a denoiser needs it, and what to change in the renderer; nothing is written."""
     png: Path | None = None
     """Of one input: also write a tone-mapped picture."""
     precision: Precision = "auto"
@@ -109,6 +113,8 @@ def denoise(config: DenoiseConfig) -> int:
     if config.list:
         return _list(jobs, config.layer)
     options = _options(config)
+    if config.check:
+        return check(jobs, options)
     if config.png is not None and (config.png.suffix.lower() != ".png" or len(jobs) > 1):
         wrong = "its name must end in .png" if len(jobs) == 1 else f"one input is accepted, not {len(jobs)}"
         raise UsageError(f"{config.png}: {wrong}")

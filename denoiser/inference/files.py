@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from denoiser.inference.needs import unmet_needs
 from denoiser.inference.picture import Cleaned, Noisy, denoise_picture
 from denoiser.inference.piloted import find_pilot
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
@@ -53,16 +54,8 @@ class _Finished:
     record: FileRecord
 
 
-def missing_layers(model: Model, frames: tuple[Frame, ...]) -> tuple[str, ...]:
-    """Says when layers are absent that keep textures and edges sharp: the `Inspect` of every run."""
-    missing = [name for name in ("albedo", "normal") if name not in frames[0].layers()]
-    if not missing:
-        return ()
-    return (f"no {' and no '.join(missing)} layer; with {'it' if len(missing) == 1 else 'them'} edges stay sharper",)
-
-
 def denoise_files(
-    jobs: Sequence[FileJob], options: FileOptions, inspect: Inspect = missing_layers
+    jobs: Sequence[FileJob], options: FileOptions, inspect: Inspect = unmet_needs
 ) -> Iterator[FileRecord]:
     """Do `jobs` in their order and yield a record of each as soon as its file is written.
 
@@ -77,10 +70,19 @@ def denoise_files(
             reader.shutdown(cancel_futures=True)
 
 
-def denoise_file(job: FileJob, options: FileOptions, inspect: Inspect = missing_layers) -> FileRecord:
+def denoise_file(job: FileJob, options: FileOptions, inspect: Inspect = unmet_needs) -> FileRecord:
     """Do one job, as a worker does. Raises `WeightsError` when the model cannot be loaded."""
     model = _model(options.model)
     return _written(job, _denoised(model, job, _read(model, job, options), options, inspect), options)
+
+
+def read_job(job: FileJob, options: FileOptions) -> tuple[dict[str, tuple[Frame, ...]], Mapping[str, int]]:
+    """What a job would denoise: of each view the frame, or both halves; and the count of mended pixels by layer.
+
+    Raises `WeightsError` when the model cannot be loaded, `ExrError` or `DatasetError` when the files are not usable.
+    """
+    loaded = _load(_model(options.model), job, options)
+    return {view: noisy.frames for view, noisy in loaded.pictures.items()}, loaded.record.repaired
 
 
 @functools.lru_cache(maxsize=2)
