@@ -40,3 +40,11 @@ BERNOULLI_NOISY_DB, BERNOULLI_CLEAN_DB = 32.02, 31.85
 TEXT_LARGEST_COVERAGE, TEXT_TEST_COVERAGE = 0.5, 0.25
 MRI_KEPT_SHARE = 0.1
 MRI_INPUT_DB, MRI_NOISY_DB, MRI_CLEAN_DB = 20.03, 31.74, 31.77
+
+# "Zero-Shot Noise2Noise" (Mansour and Heckel 2023) and variants of its sampler published later: PSNR in dB on one
+# sample image under Gaussian noise of that sigma (of 255), in the order of `samplers.SAMPLER_NAMES`.
+ZERO_SHOT_PSNR_DB = {
+    25: (31.28, 27.5, 27.83, 29.86, 29.18, 23.58, 29.19, 22.98),
+    50: (26.66, 21.07, 22.32, 25.07, 25.90, 19.68, 25.10, 17.44),
+    100: (20.65, 16.52, 16.94, 20.08, 20.52, 14.51, 19.97, 12.53),
+}

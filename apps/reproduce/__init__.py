@@ -25,7 +25,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.command import progress_console, run
-from apps.reproduce import finite, noise, plots, replaced, report, statistics
+from apps.reproduce import finite, mri, noise, plots, replaced, report, statistics, zero_shot
 from apps.reproduce.figure import RESULTS, Bench, Figure, Results
 from denoiser.training.checkpoint import open_run
 from renderer_bridge.atomic import sole_writer, write_text
@@ -40,6 +40,8 @@ FIGURES: dict[str, Figure] = {
     "impulse": replaced.IMPULSE,
     "finite": finite.FINITE,
     "brown": noise.BROWN,
+    "zero-shot": zero_shot.ZERO_SHOT,
+    "mri": mri.MRI,
 }
 """Every figure by its name on the command line, in the order in which they run."""
 
@@ -104,7 +106,7 @@ def _measure(figure: Figure, name: str, config: ReproduceConfig, progress: Progr
         progress.update(task, description=f"{name}: {step.cell}", completed=step.done, total=step.total)
     seconds = before.get("cpu_seconds", 0.0) + time.process_time() - start
     plots.write_plots(folder, results.rows, figure.draw)
-    trials = len({row["seed"] for row in results.rows})
+    trials = len({row[figure.trial] for row in results.rows})
     facts = {"quick": config.quick, "seeds": trials, "cpu_seconds": round(seconds, 1)}
     findings = [dataclasses.asdict(finding) for finding in figure.judge(results.rows)]
     write_text(folder / FINDINGS, json.dumps(facts | {"findings": findings}, indent=2, ensure_ascii=False) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,7 +100,8 @@ class Figure:
     """One figure or claim of the paper.
 
     `measure` adds to `bench.results` what is not there yet, one record now and then; `judge` and `draw` see all rows.
-    `labels` and `values` are the columns of the results; `full_hours` is a rough time of the full run on two cores.
+    `labels` and `values` are the columns of the results; `seeds` the default number of them, quick and full; `trial`
+    the label over whose values intervals are taken.
     """
 
     title: str
@@ -111,7 +112,7 @@ class Figure:
     judge: Callable[[Sequence[Row]], list[Finding]]
     draw: Callable[[Sequence[Row], Axes], None]
     seeds: tuple[int, int] = (3, 5)
-    captions: Mapping[str, str] = field(default_factory=dict)
+    trial: str = "seed"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
