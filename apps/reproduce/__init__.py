@@ -25,7 +25,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.command import progress_console, run
-from apps.reproduce import finite, mri, noise, plots, replaced, report, statistics, zero_shot
+from apps.reproduce import finite, monte_carlo, mri, noise, plots, red30, replaced, report, statistics, zero_shot
 from apps.reproduce.figure import RESULTS, Bench, Figure, Results
 from denoiser.training.checkpoint import open_run
 from renderer_bridge.atomic import sole_writer, write_text
@@ -42,6 +42,9 @@ FIGURES: dict[str, Figure] = {
     "brown": noise.BROWN,
     "zero-shot": zero_shot.ZERO_SHOT,
     "mri": mri.MRI,
+    "hdr-loss": monte_carlo.HDR_LOSS,
+    "red30": red30.RED30,
+    "offline": monte_carlo.OFFLINE,
 }
 """Every figure by its name on the command line, in the order in which they run."""
 
@@ -64,6 +67,8 @@ class ReproduceConfig:
     """Folder of pictures to test on, such as Kodak's, instead of shipped photographs."""
     train_images: Path | None = None
     """Folder of pictures to train on, likewise."""
+    pairs: Path | None = None
+    """Folder of pairs with references for hdr-loss and offline, instead of procedural scenes rendered here."""
     list: bool = False
     """Name the figures and their claims, and do nothing."""
 
@@ -99,7 +104,7 @@ def _measure(figure: Figure, name: str, config: ReproduceConfig, progress: Progr
     open_run(folder, _settings(config), begun=folder / RESULTS)
     results = Results(folder / RESULTS, figure.labels, figure.values)
     seeds = config.seeds or figure.seeds[0 if config.quick else 1]
-    bench = Bench(folder, results, config.quick, seeds, config.images, config.train_images)
+    bench = Bench(folder, results, config.quick, seeds, config.images, config.train_images, config.pairs)
     before = report.read_facts(folder / FINDINGS)
     start, task = time.process_time(), progress.add_task(name, total=None)
     for step in figure.measure(bench):
@@ -121,6 +126,7 @@ def _settings(config: ReproduceConfig) -> dict[str, Any]:
 def _folders(config: ReproduceConfig) -> Iterator[tuple[str, Path | None]]:
     yield "images", config.images
     yield "train_images", config.train_images
+    yield "pairs", config.pairs
 
 
 def _entries(output: Path) -> list[report.Entry]:

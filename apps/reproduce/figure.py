@@ -89,6 +89,7 @@ class Bench:
     seeds: int
     images: Path | None = None
     train_images: Path | None = None
+    pairs: Path | None = None
 
     def pick(self, quick: int, full: int) -> int:
         """A size that depends on the scale."""

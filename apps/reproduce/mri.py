@@ -18,7 +18,7 @@ from apps.reproduce.corruptions import Random
 from apps.reproduce.figure import Bench, Figure, Finding, Progress, Row
 from apps.reproduce.measures import display_psnr
 from apps.reproduce.noise import CLEAN, NOISY, draw_noisy_and_clean, judge_noisy_and_clean
-from apps.reproduce.restore import CENTRE, LABELS, TEST_SEED, VALUES, Size, keep_pictures
+from apps.reproduce.restore import CENTRE, LABELS, TEST_SEED, Size, keep_pictures
 from denoiser import paper
 from denoiser.loss import loss_l2
 from denoiser.networks.unet import UNet
@@ -143,7 +143,7 @@ MRI = Figure(
     title="Undersampled magnetic resonance",
     claim="a picture is learned from independent random samples of its spectrum",
     labels=LABELS,
-    values=VALUES,
+    values=("psnr", "input_psnr"),
     measure=_measure,
     judge=_judge,
     draw=draw_noisy_and_clean,

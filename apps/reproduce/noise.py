@@ -66,7 +66,8 @@ def draw_noisy_and_clean(rows: Sequence[Row], axes: Axes) -> None:
 # gaussian, poisson, bernoulli
 
 
-def _gaussian_test(image: Image, random: Random) -> Corrupted:
+def gaussian_test(image: Image, random: Random) -> Corrupted:
+    """The noise that figures gaussian and red30 are tested on."""
     return corruptions.gaussian(image, random, paper.GAUSSIAN_TEST_SIGMA), None
 
 
@@ -83,7 +84,7 @@ GAUSSIAN = Figure(
     claim="noisy targets train as well as clean ones",
     labels=LABELS,
     values=VALUES,
-    measure=lambda bench: measure_noisy_and_clean(bench, unmasked(corruptions.gaussian), _gaussian_test),
+    measure=lambda bench: measure_noisy_and_clean(bench, unmasked(corruptions.gaussian), gaussian_test),
     judge=lambda rows: judge_noisy_and_clean(
         rows,
         "Gaussian noise, sigma in [0, 50], tested at 25: noisy targets equal clean ones "

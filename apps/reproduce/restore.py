@@ -6,6 +6,7 @@ What the figures gaussian, red30, brown, poisson, bernoulli, text and impulse ha
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,8 +98,8 @@ def size(bench: Bench, quick_steps: int = 200, full_steps: int = 20_000, curve: 
     return Size(full_steps, 128, 512, 3e-4, curve=curve)
 
 
-LABELS, VALUES = ("variant", "seed", "step", "test", "image"), ("psnr", "input_psnr")
-"""The columns of these figures' results."""
+LABELS, VALUES = ("variant", "seed", "step", "test", "image"), ("psnr", "input_psnr", "step_s")
+"""The columns of these figures' results; `step_s` are CPU seconds of a training step."""
 
 
 def train_variants(
@@ -114,16 +115,36 @@ def train_variants(
         if bench.results.has(variant=variant.name, seed=seed, step=size.steps):
             continue
 
-        def look(step: int, network: nn.Module, variant: Variant = variant, seed: int = seed) -> None:
+        pace = Pace()
+
+        def look(
+            step: int, network: nn.Module, variant: Variant = variant, seed: int = seed, pace: Pace = pace
+        ) -> None:
+            step_s = pace.count()
             cell = {"variant": variant.name, "seed": seed, "step": step}
             if size.tested(step) and not bench.results.has(**cell):
                 pictures = bench.folder if seed == 0 and step == size.steps else None
-                rows = [{**cell, **row} for row in tested_on(network, tests, tested, variant.name, pictures)]
+                rows = [
+                    {**cell, **row, "step_s": step_s}
+                    for row in tested_on(network, tests, tested, variant.name, pictures)
+                ]
                 bench.results.add(rows)
 
         run_dir = bench.folder / "runs" / f"{variant.name.replace(' ', '-')}-{seed}"
         task = fit.Task(variant.build, drawer(variant, training, size), variant.loss, f"{variant.name}, photographs")
         yield from fit.fit(task, size.config(seed), run_dir, f"{variant.name}, seed {seed}", look)
+
+
+class Pace:
+    """CPU seconds a step takes, from when it was made or went on; a run that was killed begins to count anew."""
+
+    def __init__(self) -> None:
+        self._start, self._steps = time.process_time(), 0
+
+    def count(self) -> float:
+        """One step more is done; gives the mean so far."""
+        self._steps += 1
+        return (time.process_time() - self._start) / self._steps
 
 
 def tested_on(

@@ -1,0 +1,228 @@
+"""The figures hdr-loss and offline: renders, denoised by a network that learns from other renders.
+
+Source: Lehtinen et al. 2018, section 3.3 and figures 6 and 7. The pairs are those of `--pairs`, which need references,
+or are rendered here, small, from procedural scenes; both figures share them. Networks see half A of held-out views.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from apps.pictures import to_display, write_png
+from apps.reproduce import fit, plots
+from apps.reproduce.corruptions import Random
+from apps.reproduce.figure import Bench, Figure, Finding, Progress, Row, difference, estimate, per_seed, within
+from apps.reproduce.noise import CLEAN, NOISY
+from apps.reproduce.photographs import middle
+from apps.reproduce.restore import LABELS, Size
+from denoiser import paper
+from denoiser.loss import LOSSES
+from denoiser.metrics import psnr
+from denoiser.networks.unet import UNet
+from denoiser.training.config import TrainConfig
+from denoiser.training.crops import Augmentation, PairDataset
+from denoiser.training.pair_cache import CachedView, build_cache, find_views
+from denoiser.training.train import split_views
+from denoiser.transforms import PAPER_LAYERS, NetworkInput, exposure, to_image, to_nchw, tone_map
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Frame, Image
+from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, render_pairs
+from renderer_bridge.mitsuba_scene import load_scene
+from renderer_bridge.mitsuba_variant import set_variant
+from renderer_bridge.pair_folder import read_pair
+from renderer_bridge.procedural import write_scene
+
+SPP = 8
+LAMP = 1.0
+"""Reference radiance above which a pixel counts as a light in view, which brightness leaves out."""
+
+DARK, BRIGHT = 0.95, 1.05
+"""Mean over reference within which a training counts as unbiased."""
+
+VALUES = ("psnr", "input_psnr", "brightness")
+RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Training:
+    """One way to train: a name of `LOSSES`, tone-mapped or linear input, noisy or clean targets."""
+
+    name: str
+    loss: str = "hdr"
+    tone_mapped: bool = True
+    clean: bool = False
+
+    def stack(self, layers: dict[str, Tensor]) -> Tensor:
+        """The network's input (N, 9, H, W)."""
+        color = tone_map(layers["color"]) if self.tone_mapped else layers["color"]
+        return torch.cat([color, *(layers[name] for name in PAPER_LAYERS[1:])], dim=1)
+
+
+L_HDR, L2, UNDETACHED, TONE_MAPPED = "L_HDR", "L2", "not detached", "tone-mapped targets"
+LINEAR = "linear input"
+TRAININGS = (
+    Training(L_HDR),
+    Training(L2, "l2"),
+    Training(UNDETACHED, "hdr-undetached"),
+    Training(TONE_MAPPED, "tonemapped"),
+    Training(f"{L_HDR}, {LINEAR}", tone_mapped=False),
+    Training(f"{L2}, {LINEAR}", "l2", tone_mapped=False),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pairs
+
+
+def _render(bench: Bench) -> Iterator[Progress]:
+    """Render what is missing of the pairs: some views of some procedural scenes, with references."""
+    if bench.pairs is not None:
+        return
+    scenes, side, reference_spp = bench.pick(4, 40), bench.pick(96, 256), bench.pick(256, 2048)
+    set_variant("auto")
+    for seed in range(scenes):
+        folder = bench.folder.parent / "pairs" / f"{seed:03d}"
+        scene = load_scene(write_scene(folder / "scene", seed), width=side, height=side)
+        request = PairRequest(SppRange(SPP, SPP), views=bench.pick(3, 8), reference_spp=reference_spp)
+        for record in render_pairs(scene, request, folder / "pairs"):
+            yield Progress(f"rendering scene {seed}", record.index + 1, record.views)
+
+
+def _views(bench: Bench) -> tuple[list[CachedView], list[CachedView]]:
+    """Views to train on and held out, in the cache with their references. Raises `DatasetError` where one has none."""
+    folders = [bench.pairs] if bench.pairs else sorted((bench.folder.parent / "pairs").glob("*/pairs"))
+    config = TrainConfig(validation_views=bench.pick(3, 34), clean_targets=True)
+    training, testing = split_views(find_views(folders, fallback=bench.folder), config)
+    lacking = [view for view in testing if view.reference is None]
+    if lacking:
+        raise DatasetError(f"{lacking[0].paths.a}: has no reference; n2n-render-pairs --reference-spp renders one")
+    deque(build_cache([*training, *testing], references=True), maxlen=0)
+    return training, testing
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Training and testing
+
+
+def _measure(bench: Bench, trainings: Sequence[Training], curve: int) -> Iterator[Progress]:
+    yield from _render(bench)
+    training, testing = _views(bench)
+    sizes = Size(bench.pick(200, 20_000), bench.pick(64, 128), 512, RATE, curve=curve)
+    for way, seed in itertools.product(trainings, range(bench.seeds)):
+        if bench.results.has(variant=way.name, seed=seed, step=sizes.steps):
+            continue
+        dataset = PairDataset(training, Augmentation(), way.clean)
+
+        def draw(random: Random, way: Training = way, dataset: PairDataset = dataset) -> fit.Batch:
+            layers, target = dataset.batch(int(random.integers(2**31)), 0, 0, sizes.batch, sizes.crop)
+            return {"input": way.stack(layers), "target": target}
+
+        def loss(prediction: Tensor, batch: fit.Batch, done: float, way: Training = way) -> Tensor:
+            return LOSSES[way.loss](prediction, batch["target"])
+
+        def look(step: int, network: nn.Module, way: Training = way, seed: int = seed) -> None:
+            cell = {"variant": way.name, "seed": seed, "step": step}
+            if sizes.tested(step) and not bench.results.has(**cell):
+                rows = _tested(bench, network, way, testing, keep=seed == 0 and step == sizes.steps)
+                bench.results.add([{**cell, **row} for row in rows])
+
+        task = fit.Task(lambda: UNet(NetworkInput().channels), draw, loss, f"{way.name}, renders")
+        run_dir = bench.folder / "runs" / f"{way.name.replace(' ', '-').replace(',', '')}-{seed}"
+        yield from fit.fit(task, sizes.config(seed), run_dir, f"{way.name}, seed {seed}", look)
+
+
+def _tested(bench: Bench, network: nn.Module, way: Training, testing: Sequence[CachedView], keep: bool) -> list[Row]:
+    rows: list[Row] = []
+    for index, view in enumerate(testing):
+        pair = read_pair(view.paths, reference=True)[0]
+        assert pair.reference is not None
+        reference, noisy = middle(pair.reference, 512), middle(pair.a.color, 512)
+        found = _denoised(network, way, pair.a)
+        dim = reference.max(axis=-1) <= LAMP
+        name = f"{view.paths.a.parent.parent.name} {view.name}"
+        in_db = {"psnr": psnr(found, reference), "input_psnr": psnr(noisy, reference)}
+        rows.append({"test": "half A", "image": name, "brightness": found[dim].sum() / reference[dim].sum(), **in_db})
+        if keep and index == 0:
+            for caption, image in {"clean": reference, "input": noisy, way.name: found}.items():
+                write_png(bench.folder / "pictures" / "half A" / f"{caption}.png", to_display(image))
+    return rows
+
+
+def _denoised(network: nn.Module, way: Training, frame: Frame) -> Image:
+    """Radiance (H, W, 3) of the middle of a frame, brought to exposure and back."""
+    factor = float(exposure(frame.color))
+    layers = {name: to_nchw(middle(getattr(frame, name), 512)) for name in PAPER_LAYERS}
+    layers["color"] = layers["color"] * factor
+    return np.maximum(to_image(fit.apply(network, way.stack(layers)) / factor), 0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# hdr-loss
+
+
+def _judge_losses(rows: Sequence[Row]) -> list[Finding]:
+    findings = []
+    for way, claim, low, high in (
+        (L_HDR, "L_HDR on noisy targets leaves the brightness as it is", DARK, BRIGHT),
+        (TONE_MAPPED, "tone-mapped targets make it too dark", 0.0, DARK),
+        (UNDETACHED, "L_HDR without its detached denominator makes it too bright", BRIGHT, np.inf),
+    ):
+        ratio = estimate(list(per_seed(rows, "brightness", variant=way).values()))
+        ours = f"{ratio.text(3)} of the reference's mean, lamps left out"
+        findings.append(Finding(claim, "figure 6", ours, within(ratio, low, high)))
+    for one, other in ((L_HDR, L2), (L_HDR, f"{L_HDR}, {LINEAR}"), (L2, f"{L2}, {LINEAR}")):
+        gap = difference(rows, "psnr", "variant", one, other)
+        claim = f"{one} with tone-mapped input is better than {other}"
+        findings.append(Finding(claim, "figure 6", f"{gap.text(2, sign=True)} dB", within(gap, 0.0, np.inf)))
+    return findings
+
+
+HDR_LOSS = Figure(
+    title="Losses for high dynamic range",
+    claim="targets must stay linear, and the denominator of the loss constant",
+    labels=LABELS,
+    values=VALUES,
+    measure=lambda bench: _measure(bench, TRAININGS, curve=1),
+    judge=_judge_losses,
+    draw=lambda rows, axes: plots.bars_by_image(rows, axes, [way.name for way in TRAININGS]),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# offline
+
+
+def _judge_offline(rows: Sequence[Row]) -> list[Finding]:
+    noisy, clean = (estimate(list(per_seed(_end(rows), "psnr", variant=name).values())) for name in (NOISY, CLEAN))
+    gap = difference(_end(rows), "psnr", "variant", NOISY, CLEAN)
+    given = float(np.mean([row["input_psnr"] for row in rows]))
+    published = (
+        f"{paper.OFFLINE_INPUT_PSNR_DB} dB in; clean {paper.OFFLINE_CLEAN_TARGETS_PSNR_DB}; noisy 0.5 less, "
+        "twice as long to converge"
+    )
+    ours = f"{given:.2f} dB in; clean {clean}; noisy {noisy}, {gap.text(2, sign=True)}"
+    claim = "Monte Carlo, equal steps: noisy targets are at most 1 dB behind clean ones"
+    return [Finding(claim, published, ours, within(gap, -1.0, np.inf))]
+
+
+def _end(rows: Sequence[Row]) -> list[Row]:
+    last = max(int(row["step"]) for row in rows)
+    return [row for row in rows if int(row["step"]) == last]
+
+
+OFFLINE = Figure(
+    title="Monte Carlo, offline",
+    claim="renders are denoised nearly as well without a clean one",
+    labels=LABELS,
+    values=VALUES,
+    measure=lambda bench: _measure(bench, (Training(NOISY), Training(CLEAN, clean=True)), curve=8),
+    judge=_judge_offline,
+    draw=lambda rows, axes: plots.curves(rows, axes, [NOISY, CLEAN]),
+)

@@ -1,0 +1,65 @@
+"""The figure red30: the paper's first network beside the U-Net, on Gaussian noise.
+
+Source: Lehtinen et al. 2018, section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from apps.reproduce import corruptions, plots
+from apps.reproduce.figure import Bench, Figure, Finding, Progress, Row, difference, within
+from apps.reproduce.noise import CLEAN, MARGIN_DB, NOISY, gaussian_test, unmasked
+from apps.reproduce.restore import LABELS, VALUES, Size, Variant, train_variants
+from denoiser.networks.red30 import Red30
+
+RED_NOISY, RED_CLEAN, UNET = f"RED30, {NOISY}", f"RED30, {CLEAN}", f"U-Net, {NOISY}"
+TIMES_FASTER = 5.0
+"""At least so many times shorter must a step of the U-Net be; about 10 was published."""
+
+SIMILAR_DB = 0.5
+
+
+def _measure(bench: Bench) -> Iterator[Progress]:
+    """A step of RED30 at the size of other figures takes seconds: quick runs see crops of 32 and 60 steps."""
+    size = Size(60, 32, 96, 1e-3) if bench.quick else Size(20_000, 64, 256, 3e-4)
+    corrupt = unmasked(corruptions.gaussian)
+    variants = (
+        Variant(RED_NOISY, corrupt, build=Red30),
+        Variant(RED_CLEAN, corrupt, clean=True, build=Red30),
+        Variant(UNET, corrupt),
+    )
+    return train_variants(bench, size, variants, {"sigma 25": gaussian_test})
+
+
+def _judge(rows: Sequence[Row]) -> list[Finding]:
+    same = difference(rows, "psnr", "variant", RED_NOISY, RED_CLEAN)
+    similar = difference(rows, "psnr", "variant", UNET, RED_NOISY)
+    pace = {name: np.mean([row["step_s"] for row in rows if row["variant"] == name]) for name in (RED_NOISY, UNET)}
+    faster = float(pace[RED_NOISY] / pace[UNET])
+    equal = Finding(
+        "RED30: noisy targets equal clean ones", "equal", f"{same.text(2, sign=True)} dB",
+        within(same, -MARGIN_DB, np.inf),
+    )  # fmt: skip
+    alike = Finding(
+        "The U-Net is of similar quality", "similar", f"{similar.text(2, sign=True)} dB",
+        within(similar, -SIMILAR_DB, np.inf),
+    )  # fmt: skip
+    speed = Finding(
+        "The U-Net trains about ten times faster", "10x", f"{faster:.1f}x (CPU seconds a step)",
+        "holds" if faster >= TIMES_FASTER else "does not hold",
+    )  # fmt: skip
+    return [equal, alike, speed]
+
+
+RED30 = Figure(
+    title="RED30, the paper's first network",
+    claim="the network does not matter: noisy targets equal clean ones in a deep one too",
+    labels=LABELS,
+    values=VALUES,
+    measure=_measure,
+    judge=_judge,
+    draw=lambda rows, axes: plots.bars_by_image(rows, axes, [RED_NOISY, RED_CLEAN, UNET]),
+)
