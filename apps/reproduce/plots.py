@@ -93,7 +93,7 @@ def line(axes: Axes, at: Sequence[float], found: Sequence[Estimate], label: str)
 
 def legend(axes: Axes) -> None:
     """All that is drawn, in a row above the axes."""
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 
 def _over_seeds(rows: Sequence[Row], **labels: str) -> Estimate:
