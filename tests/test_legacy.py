@@ -372,6 +372,16 @@ def test_what_only_bounds_a_medium_lets_light_pass(tmp_path: Path) -> None:
     assert [each.get("type") for each in solid.iter("bsdf")] == ["dielectric"]
 
 
+def test_a_grid_of_densities_lies_where_its_file_says(tmp_path: Path) -> None:
+    (tmp_path / "smoke.vol").touch()
+    grid = '<volume type="gridvolume" name="density"><string name="filename" value="smoke.vol"/></volume>'
+    cached = f'<volume type="volcache" name="density">{grid}</volume>'
+    for content in (grid, cached):
+        found = next(only(tmp_path, f'<medium type="heterogeneous">{content}</medium>').iter("volume"))
+        assert (found.get("type"), found.get("name")) == ("gridvolume", "sigma_t")
+        assert values(found) == {"filename": "smoke.vol", "use_grid_bbox": "true", "raw": "true"}
+
+
 def test_media_of_mitsuba_3_stay(tmp_path: Path) -> None:
     medium = '<medium type="homogeneous"><rgb name="albedo" value="0.5"/></medium>'
     found = next(root_of(old(tmp_path, PATH, medium, version="3.0.0")).iter("medium"))

@@ -17,7 +17,6 @@ from renderer_bridge.legacy.elements import (
     prop,
     take,
     value,
-    word,
 )
 
 WRAP_MODES = {
@@ -115,12 +114,11 @@ def unscale(scene: Scene) -> None:
 
 
 def translate_volume(scene: Scene, element: ET.Element) -> None:
-    """Volumes: `volcache` gives way to what it caches."""
+    """Volumes: `volcache` gives way to what it caches; a grid lies where its file says, its values are linear."""
     if element.get("type") == "volcache":
         inner = next((child for child in element if child.tag == "volume"), None)
         if inner is not None:
             become(element, inner.get("type", ""), *list(inner))
-    if element.get("type") == "constvolume" and word(element, "value", ""):
-        found = prop(element, "value")
-        if found is not None and found.tag == "vector":
-            take(element, "value")
+    if scene.old and element.get("type") == "gridvolume" and prop(element, "use_grid_bbox") is None:
+        element.append(value("boolean", "use_grid_bbox", True))
+        element.append(value("boolean", "raw", True))
