@@ -1,7 +1,6 @@
 """n2n-render-pairs: render pairs of noisy frames, with albedo and normal, from a Mitsuba scene.
 
     n2n-render-pairs scene.xml
-    n2n-render-pairs scene.xml
     n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
     n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
 
@@ -28,6 +27,7 @@ from apps.command import defines, progress_console, run
 from renderer_bridge.atomic import sole_writer
 from renderer_bridge.errors import N2NWarning, SceneError, UsageError
 from renderer_bridge.legacy import translate
+from renderer_bridge.mitsuba_aovs import AovKind
 from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
@@ -56,6 +56,9 @@ class RenderPairsConfig:
     """Samples per pixel of albedo and normal: a number, auto (at least 8), or same (as the color)."""
     target_spp: int = 0
     """Also render a third picture with so many samples per pixel, as the target of both halves in training."""
+    aovs: AovKind | Literal["auto"] = "auto"
+    """Albedo and normal of the first-hit or, through glass and in mirrors, of the first-diffuse surface; auto: what the
+    folder began with, else first-diffuse, and first-hit with the scalar variant, which is slow at following."""
     reference_spp: int = 0
     """Also render a reference with so many samples per pixel; for measuring only."""
     width: int | None = None
@@ -176,6 +179,7 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         seed=config.seed,
         sensor=config.sensor,
         aov_spp=_aov_spp(config.aov_spp),
+        aovs=None if config.aovs == "auto" else config.aovs,
         position=config.position,
         depth=config.depth,
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from renderer_bridge.camera_path import look_at
 from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Camera
+from renderer_bridge.mitsuba_aovs import AovKind
 from renderer_bridge.mitsuba_render import render_aovs, render_color
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import derive_seed
@@ -27,6 +28,7 @@ CLEARANCE = 0.06  # free space around a camera, as the same share
 CLEARANCE_RAYS = 128
 FOV_FACTOR = (0.75, 1.25)
 PROBE_SIDE, PROBE_SPP = 24, 8  # longer side in pixels
+PROBED: AovKind = "first-hit"  # whatever the pairs show: the same seed places the same cameras
 LEAST_LIGHT = 0.1  # mean radiance of a view over that of the scene's own view
 LEAST_SEEN = 0.5  # share of the rays that must hit something, over that of the scene's own view
 LEAST_DETAIL = 0.5  # spread of albedo and normal over that of the scene's own view: no picture of a bare wall
@@ -65,7 +67,9 @@ def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) 
 
 def _look_around(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Surroundings:
     probe_seed = derive_seed(seed, *CAMERA_STREAM)
-    layers = render_aovs(scene, _small(camera), ["position", "depth"], spp=1, seed=probe_seed, sensor=sensor)
+    layers = render_aovs(
+        scene, _small(camera), ["position", "depth"], spp=1, seed=probe_seed, sensor=sensor, kind=PROBED
+    )
     depth = layers["depth"][..., 0]
     if not depth.any():
         raise SceneError(f"{scene.path}: its camera sees no geometry, so no views around it can be chosen; use --path")
@@ -75,7 +79,7 @@ def _look_around(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) ->
 
 def _sight(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Sight:
     small = _small(camera)
-    layers = render_aovs(scene, small, ["albedo", "sh_normal", "depth"], spp=1, seed=seed, sensor=sensor)
+    layers = render_aovs(scene, small, ["albedo", "sh_normal", "depth"], spp=1, seed=seed, sensor=sensor, kind=PROBED)
     color, _ = render_color(scene, small, spp=PROBE_SPP, seed=seed, sensor=sensor)
     detail = layers["albedo"].std(axis=(0, 1)).mean() + layers["normal"].std(axis=(0, 1)).mean()
     return _Sight(float(color.mean()), float((layers["depth"] > 0).mean()), float(detail))

@@ -109,7 +109,10 @@ def scene_errors(scene: MitsubaScene) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise SceneError(f"{scene.path}: Mitsuba cannot render it: {' '.join(str(error).split())}") from error
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # Dr.Jit's loops say only that there was one
+            cause = cause.__cause__
+        raise SceneError(f"{scene.path}: Mitsuba cannot render it: {' '.join(str(cause).split())}") from error
 
 
 def _chunks(pixels: int, spp: int, limit: int) -> Iterator[tuple[slice, int]]:
@@ -189,5 +192,6 @@ def _scalar(launch: Launch, spp: int, seed: int) -> Sums:
 
 def _scalar_image(launch: Launch, spp: int, seed: int) -> NDArray[np.float64]:
     image = launch.integrator.render(launch.scene.scene, launch.sensor, seed=seed, spp=spp)
-    pixels = np.array(image, dtype=np.float64)  # (H, W, C), with alpha where the film has it
-    return pixels.reshape(-1, pixels.shape[-1])[:, : launch.channels]
+    pixels = np.array(image, dtype=np.float64)  # (H, W, C): color, alpha where the film has it, AOVs
+    kept = slice(-launch.channels, None) if launch.aovs else slice(launch.channels)
+    return pixels.reshape(-1, pixels.shape[-1])[:, kept]

@@ -13,7 +13,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ import numpy as np
 from renderer_bridge.atomic import write_text
 from renderer_bridge.camera_path import load_camera_path
 from renderer_bridge.errors import DatasetError, ExrError, UsageError
-from renderer_bridge.exr_frame import read_frame, write_frame
+from renderer_bridge.exr import read_exr
+from renderer_bridge.exr_frame import frame_of, write_frame
 from renderer_bridge.frame import Camera, Frame
+from renderer_bridge.mitsuba_aovs import KINDS, AovKind, kind_for
 from renderer_bridge.mitsuba_cameras import seeded_cameras
 from renderer_bridge.mitsuba_render import LEAST_AOV_SPP, Rendered, render_color, render_frame
 from renderer_bridge.mitsuba_scene import MitsubaScene
@@ -31,6 +33,8 @@ from renderer_bridge.seeds import derive_seed, pair_seeds
 
 FORMAT = 1
 MANIFEST = "pairs.json"
+FIRST_KIND: AovKind = "first-hit"  # that of files older than the choice
+OLDER = {"defines": {}, "target_spp": 0, "aovs": FIRST_KIND}  # what older manifests do not say
 SPP_STREAM, REFERENCE_STREAM, TARGET_STREAM = 11, 12, 13  # derive_seed: apart from the seeds of the halves (0 and 1)
 ADDED_LATER = ("reference_spp", "target_spp")  # of a request: 0 may become any number when a folder is continued
 
@@ -61,7 +65,11 @@ class SppRange:
 
 @dataclass(frozen=True)
 class PairRequest:
-    """What a pair dataset is to hold. `aov_spp` None means at least `LEAST_AOV_SPP`; 0 means as many as the color."""
+    """What a pair dataset is to hold.
+
+    `aov_spp` None means at least `LEAST_AOV_SPP`; 0 means as many as the color. `aovs` None means what the folder
+    began with, and in a new one what suits the variant (`mitsuba_aovs.kind_for`).
+    """
 
     spp: SppRange
     views: int = 1
@@ -72,6 +80,7 @@ class PairRequest:
     seed: int = 0
     sensor: int = 0
     aov_spp: int | None = None
+    aovs: AovKind | None = None
     position: bool = False
     depth: bool = False
 
@@ -97,7 +106,7 @@ def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) 
     cannot be written.
     """
     folder = Path(folder)
-    cameras = _cameras(scene, request, folder)
+    request, cameras = _begun(scene, request, folder)
     prefix = "frame" if request.path else "view"
     for index, camera in enumerate(cameras):
         start = time.perf_counter()
@@ -124,7 +133,7 @@ def _render_half(
     """Render half A (0) or B (1) unless its file is whole; (samples rendered, invalid samples)."""
     path = folder / f"{name}.{'ab'[half]}.exr"
     seed = pair_seeds(request.seed, index)[half]
-    if _is_whole(path, camera, spp, seed):
+    if _is_whole(path, camera, spp, seed, request.aovs):
         return 0, 0
     aov_spp = spp if request.aov_spp == 0 else request.aov_spp or max(spp, LEAST_AOV_SPP)
     rendered: Rendered = render_frame(
@@ -134,10 +143,11 @@ def _render_half(
         seed=seed,
         sensor=request.sensor,
         aov_spp=aov_spp,
+        aovs=request.aovs,
         position=request.position,
         depth=request.depth,
     )
-    attributes = {"n2n:aovSpp": aov_spp, "n2n:invalidSamples": rendered.invalid_samples}
+    attributes = {"n2n:aovs": request.aovs, "n2n:aovSpp": aov_spp, "n2n:invalidSamples": rendered.invalid_samples}
     write_frame(path, rendered.frame, attributes={**attributes, "n2n:scene": scene.path.name})
     return camera.resolution[0] * camera.resolution[1] * spp, rendered.invalid_samples
 
@@ -153,25 +163,30 @@ def _render_color(
     return camera.resolution[0] * camera.resolution[1] * spp, invalid
 
 
-def _is_whole(path: Path, camera: Camera, spp: int, seed: int) -> bool:
-    """Whether `path` is a readable render of just this camera, spp and seed; False where it is missing or damaged.
+def _is_whole(path: Path, camera: Camera, spp: int, seed: int, aovs: AovKind | None = None) -> bool:
+    """Whether `path` is a readable render of just this camera, spp, seed and kind of AOVs (None: it needs none); False
+    where it is missing or damaged.
 
     Raises `DatasetError` when it is a sound picture of something else, which must not be overwritten.
     """
     if not path.exists():
         return False
     try:
-        frame, repaired = read_frame(path)
+        image = read_exr(path)
+        frame, repaired = frame_of(image)
     except ExrError:
         return False
     if repaired:
         return False
     same_camera = frame.camera is not None and _same(frame.camera, camera)
-    if not same_camera or (frame.spp, frame.seed) != (spp, seed) or frame.size != camera.resolution[::-1]:
+    kind = image.parts[0].header.get("n2n:aovs", FIRST_KIND) if aovs else None
+    there = (frame.spp, frame.seed, frame.size, kind)
+    if not same_camera or there != (spp, seed, camera.resolution[::-1], aovs):
         raise DatasetError(
             f"{path}: is another picture (spp {frame.spp}, seed {frame.seed}, {frame.size[1]}x{frame.size[0]}, "
-            f"{'the same' if same_camera else 'another or no'} camera) than the one asked for (spp {spp}, seed {seed}, "
-            f"{camera.resolution[0]}x{camera.resolution[1]}); move it away, or choose another folder"
+            f"{'the same' if same_camera else 'another or no'} camera{f', {kind} AOVs' if aovs else ''}) than the one "
+            f"asked for (spp {spp}, seed {seed}, {camera.resolution[0]}x{camera.resolution[1]}"
+            f"{f', {aovs} AOVs' if aovs else ''}); move it away, or choose another folder"
         )
     return True
 
@@ -186,11 +201,14 @@ def _same(a: Camera, b: Camera) -> bool:
 # The manifest
 
 
-def _cameras(scene: MitsubaScene, request: PairRequest, folder: Path) -> list[Camera]:
-    """The dataset's cameras: from its manifest when that has enough, else newly placed and written to it."""
+def _begun(scene: MitsubaScene, request: PairRequest, folder: Path) -> tuple[PairRequest, list[Camera]]:
+    """The request with its kind of AOVs, and the dataset's cameras: from its manifest when that has enough, else newly
+    placed and written to it."""
     manifest = folder / MANIFEST
+    before, known = _read_manifest(manifest) if manifest.exists() else ({}, [])
+    request = replace(request, aovs=request.aovs or before.get("aovs") or kind_for(scene.variant))
     asked = _description(scene, request)
-    before, known = _read_manifest(manifest, asked) if manifest.exists() else ({}, [])
+    _refuse_other(manifest, before, asked)
     cameras = _known_or_new(scene, request, known)
     if any(not _same(old, new) for old, new in zip(known, cameras, strict=False)):
         raise DatasetError(
@@ -202,7 +220,7 @@ def _cameras(scene: MitsubaScene, request: PairRequest, folder: Path) -> list[Ca
     asked["cameras"] = [_camera_json(camera) for camera in max(known, cameras, key=len)]
     if asked != before:
         write_text(manifest, json.dumps(asked, indent=1) + "\n")
-    return cameras
+    return request, cameras
 
 
 def _known_or_new(scene: MitsubaScene, request: PairRequest, known: list[Camera]) -> list[Camera]:
@@ -234,23 +252,28 @@ def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
     }
 
 
-def _read_manifest(manifest: Path, asked: dict[str, Any]) -> tuple[dict[str, Any], list[Camera]]:
-    """A manifest that fits what is `asked`, and its cameras."""
+def _read_manifest(manifest: Path) -> tuple[dict[str, Any], list[Camera]]:
+    """A manifest and its cameras."""
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        found = {**OLDER, **json.loads(manifest.read_text(encoding="utf-8"))}
         cameras = [_camera_from_json(camera) for camera in found["cameras"]]
+        if found["aovs"] not in KINDS:
+            raise ValueError(f"aovs {found['aovs']}")
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DatasetError(
             f"{manifest}: is damaged ({type(error).__name__}: {error}); remove it, and the same command writes it again"
         ) from error
-    found = {"defines": {}, "target_spp": 0, **found}  # older manifests have none
-    refused = [key for key in asked if not _fits(key, found.get(key), asked[key])]
+    return found, cameras
+
+
+def _refuse_other(manifest: Path, found: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Raise when what a manifest has `found` does not fit what is `asked`; it is empty where there is none yet."""
+    refused = [key for key in asked if found and not _fits(key, found.get(key), asked[key])]
     if refused:
         told = ", ".join(f"{key} {found.get(key)} there, {asked[key]} asked for" for key in refused)
         raise DatasetError(
             f"{manifest.parent}: holds other pairs ({told}); the same options or a new folder are needed"
         )
-    return found, cameras
 
 
 def _fits(key: str, found: Any, asked: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from renderer_bridge.frame import Camera, Frame, Image, Pair, Pixels
+from renderer_bridge.mitsuba_aovs import AovKind, aov_integrator, kind_for
 from renderer_bridge.mitsuba_launch import Launch, channels_of, evaluate, mean_samples, scene_errors
 from renderer_bridge.mitsuba_pixels import from_the_camera, in_range, layer, to_numpy, unit_or_zero
 from renderer_bridge.mitsuba_scene import MitsubaScene
@@ -41,18 +42,21 @@ def render_frame(
     seed: int,
     sensor: int = 0,
     aov_spp: int | None = None,
+    aovs: AovKind | None = None,
     position: bool = False,
     depth: bool = False,
 ) -> Rendered:
     """Render color, albedo and normal (on request position and depth) at `camera`.
 
-    `spp` samples per pixel for color; AOVs get `aov_spp`, by default at least `LEAST_AOV_SPP`. All noise is a function
-    of `seed` (32 bits). Raises `UsageError` for a sample count below 1 and `SceneError` when Mitsuba cannot render.
+    `spp` samples per pixel for color; AOVs get `aov_spp`, by default at least `LEAST_AOV_SPP`, and show what `aovs`
+    says (`mitsuba_aovs`; None: what suits the variant). All noise is a function of `seed` (32 bits). Raises
+    `UsageError` for a sample count below 1 and `SceneError` when Mitsuba cannot render.
     """
     color, bad = render_color(scene, camera, spp=spp, seed=seed, sensor=sensor)
     least = max(spp, LEAST_AOV_SPP)
     names = ["albedo", "sh_normal"] + ["position"] * position + ["depth"] * depth
-    layers = render_aovs(scene, camera, names, spp=least if aov_spp is None else aov_spp, seed=seed, sensor=sensor)
+    least = least if aov_spp is None else aov_spp
+    layers = render_aovs(scene, camera, names, spp=least, seed=seed, sensor=sensor, kind=aovs)
     return Rendered(Frame(color=color, camera=camera, spp=spp, seed=seed, **layers), bad)
 
 
@@ -64,9 +68,13 @@ def render_pair(
     seeds: tuple[int, int],
     sensor: int = 0,
     aov_spp: int | None = None,
+    aovs: AovKind | None = None,
 ) -> Pair:
     """Render both halves of a pair with different `seeds`."""
-    a, b = (render_frame(scene, camera, spp=spp, seed=seed, sensor=sensor, aov_spp=aov_spp).frame for seed in seeds)
+    a, b = (
+        render_frame(scene, camera, spp=spp, seed=seed, sensor=sensor, aov_spp=aov_spp, aovs=aovs).frame
+        for seed in seeds
+    )
     return Pair(a, b)
 
 
@@ -81,13 +89,20 @@ def render_color(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, se
 
 
 def render_aovs(
-    scene: MitsubaScene, camera: Camera, names: list[str], *, spp: int, seed: int, sensor: int = 0
+    scene: MitsubaScene,
+    camera: Camera,
+    names: list[str],
+    *,
+    spp: int,
+    seed: int,
+    sensor: int = 0,
+    kind: AovKind | None = None,
 ) -> dict[str, Image]:
     """The named Mitsuba AOVs as the layers of a `Frame`: albedo clamped to [0, 1], normals of unit length or zero.
 
     Positions and depths are means over a pixel like the rest, and lie between two surfaces where it shows an edge.
     """
-    layers = aovs_on_device(scene, scene.place(sensor, camera), camera, names, spp=spp, seed=seed)
+    layers = aovs_on_device(scene, scene.place(sensor, camera), camera, names, spp=spp, seed=seed, kind=kind)
     return {name: to_numpy(each) for name, each in layers.items()}
 
 
@@ -101,12 +116,17 @@ def color_on_device(scene: MitsubaScene, placed: Any, camera: Camera, *, spp: in
 
 
 def aovs_on_device(
-    scene: MitsubaScene, placed: Any, camera: Camera, names: list[str], *, spp: int, seed: int
+    scene: MitsubaScene,
+    placed: Any,
+    camera: Camera,
+    names: list[str],
+    *,
+    spp: int,
+    seed: int,
+    kind: AovKind | None = None,
 ) -> dict[str, Pixels]:
     """As `render_aovs`, where the variant computes, like `color_on_device`."""
-    import mitsuba as mi
-
-    integrator = mi.load_dict({"type": "aov", "aovs": ",".join(f"{name}:{name}" for name in names)})
+    integrator = aov_integrator(scene, names, kind or kind_for(scene.variant))
     launch = Launch(scene, placed, integrator, camera.resolution, tuple(names))
     with scene_errors(scene):
         means, _ = mean_samples(launch, spp, (seed, AOV_STREAM))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from renderer_bridge.frame import Camera, Frame, Pair
+from renderer_bridge.mitsuba_aovs import AovKind
 from renderer_bridge.mitsuba_launch import wait
 from renderer_bridge.mitsuba_render import aovs_on_device, color_on_device
 from renderer_bridge.mitsuba_scene import MitsubaScene
@@ -25,6 +26,8 @@ class MitsubaRenderer:
     scene: MitsubaScene
     sensor: int = 0
     aov_spp: int = AOV_SPP
+    aovs: AovKind | None = None
+    """What albedo and normal show (see `mitsuba_aovs`); None: what suits the variant."""
 
     def render(
         self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Callable[[], bool] | None = None
@@ -37,7 +40,7 @@ class MitsubaRenderer:
         """
         names = ["albedo", "sh_normal", "position", "depth"]
         placed = self.scene.place(self.sensor, camera)
-        layers = aovs_on_device(self.scene, placed, camera, names, spp=self.aov_spp, seed=seeds[0])
+        layers = aovs_on_device(self.scene, placed, camera, names, spp=self.aov_spp, seed=seeds[0], kind=self.aovs)
         halves = []
         for seed in seeds:
             if outdated is not None:

@@ -20,6 +20,7 @@ from small_scenes import HEIGHT, WIDTH, load, room, use_variant, write
 from renderer_bridge.errors import DatasetError, ExrError, OutputError, SceneError, UsageError
 from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
+from renderer_bridge.mitsuba_aovs import kind_for
 from renderer_bridge.mitsuba_pairs import MANIFEST, PairRequest, SppRange, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
 from renderer_bridge.pair_folder import list_pairs, read_pair, read_target
@@ -97,12 +98,14 @@ def test_every_half_has_a_seed_of_its_own_in_its_header(folder: Path) -> None:
     assert [header["n2n:spp"] for header in headers] == spp
     assert {header["n2n:scene"] for header in headers} == {"scene.xml"}
     assert {header["n2n:aovSpp"] for header in headers} == {8}  # at least 8, whatever the color has
+    assert {header["n2n:aovs"] for header in headers} == {"first-diffuse"}
 
 
 def test_the_manifest_describes_the_dataset(scene: MitsubaScene, folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["spp"] == [1, 4] and manifest["size"] == [WIDTH, HEIGHT] and manifest["seed"] == 9
     assert manifest["integrator"] == "path" and manifest["variant"] == scene.variant
+    assert manifest["aovs"] == kind_for(scene.variant)
     assert len(manifest["cameras"]) == 3
     camera = read_frame(folder / "view_0002.b.exr")[0].camera
     assert camera is not None and manifest["cameras"][2]["to_world"] == camera.to_world.tolist()
@@ -305,6 +308,7 @@ def test_killed_processes_leave_whole_files_and_the_same_command_goes_on(scene: 
     [
         ({"spp": SppRange(1, 8)}, r"spp \[1, 4\] there, \[1, 8\] asked for"),
         ({"seed": 10}, "seed 9 there, 10 asked for"),
+        ({"aovs": "first-hit"}, "aovs first-diffuse there, first-hit asked for"),
         ({"position": True}, "position False there, True asked for"),
         ({"depth": True, "aov_spp": 4}, "aov_spp None there, 4 asked for, depth False there, True asked for"),
     ],
@@ -352,6 +356,7 @@ def test_sound_files_of_something_else_are_never_overwritten(scene: MitsubaScene
     "content",
     [
         *[b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000],
+        b'{"cameras": [], "aovs": "second-hit"}',
         *[b'{"cameras": 3}', b'{"cameras": [{}]}', b'{"cameras": [[]]}'],
         b'{"cameras": [{"to_world": [[1]], "fov_deg": 5, "resolution": [1, 1]}]}',
     ],
@@ -366,6 +371,23 @@ def test_a_folder_that_cannot_be_written_is_told(scene: MitsubaScene, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         run(scene, REQUEST, tmp_path / "file" / "pairs")
+
+
+def test_a_folder_keeps_the_kind_of_aovs_it_began_with(scene: MitsubaScene, tmp_path: Path) -> None:
+    asked = replace(REQUEST, views=1, aovs="first-hit")
+    run(scene, asked, tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    assert manifest.pop("aovs") == "first-hit"
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))  # as one older than the choice
+    run(scene, replace(REQUEST, views=2), tmp_path)
+    assert json.loads((tmp_path / MANIFEST).read_text())["aovs"] == "first-hit"
+    kinds = [read_exr(file).parts[0].header["n2n:aovs"] for file in tmp_path.glob("*.exr")]
+    assert kinds == ["first-hit"] * 4
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(
+        DatasetError, match=r"a\.exr: is another picture .*, first-hit AOVs\) than .*, first-diffuse AOVs"
+    ):
+        run(scene, replace(REQUEST, views=2), tmp_path)
 
 
 def test_a_sensor_or_a_path_that_is_not_there(scene: MitsubaScene, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from small_scenes import PATH, SKY, SPHERE, room, sensor, write
 
 from apps import render_pairs as command_module
 from apps.render_pairs import VIEWS, main
+from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_pairs import render_pairs
 from renderer_bridge.pair_folder import list_pairs
@@ -57,7 +58,7 @@ def assert_refused(outcome: tuple[int, list[str]], code: int, *words: str) -> No
 
 def test_pairs_are_rendered_and_completed(render: Run, scene: Path, tmp_path: Path) -> None:
     options = ["--views", "2", "--spp", "1..4", "--width", "20", "--reference-spp", "2", "--aov-spp", "same"]
-    options += ["--target-spp", "3"]
+    options += ["--target-spp", "3", "--aovs", "first-hit"]
     code, lines = render(scene, "-o", tmp_path / "pairs", *options, "--position", "--depth")
     assert code == 0
     assert lines[-1].startswith(f"{tmp_path}/pairs: 2 views, 2 rendered now, ") and "Msamples/s" in lines[-1]
@@ -65,6 +66,7 @@ def test_pairs_are_rendered_and_completed(render: Run, scene: Path, tmp_path: Pa
     assert [path.name for path in paths] == ["view_0000", "view_0001"]
     assert read_frame(paths[1].a)[0].size == (12, 20)  # 16x10, in proportion
     assert [read_frame(path.target)[0].spp for path in paths if path.target] == [3, 3]
+    assert {read_exr(path.b).parts[0].header["n2n:aovs"] for path in paths} == {"first-hit"}
     (tmp_path / "pairs" / "view_0001.a.exr").unlink()
     code, lines = render(scene, "-o", tmp_path / "pairs", *options, "--position", "--depth")
     assert code == 0 and "2 views, 1 rendered now" in lines[-1]
