@@ -21,6 +21,9 @@ FOLLOWS_LESS, FOLLOWS_HARDLY = 0.6, 0.28
 """Median power of albedo that color follows. Sound: 0.74 to 1.1; encoded for a screen: 0.29 to 0.52. Less still, 0.16
 of one sound scene, is gloss that hides a texture, and no encoding."""
 
+SCREEN_WHITE = 1.001
+"""Largest value on a screen. Glossy shoes of radiance up to 30 had a power of 0.28 to 0.84, sound as they are."""
+
 DISPLAY_TEXT = (
     "color changes less than albedo does, as if it was tone-mapped or encoded for a screen: write linear radiance "
     "(Blender: OpenEXR without a view transform; Mitsuba: hdrfilm; Arnold, V-Ray: EXR without view transform or gamma)"
@@ -48,8 +51,12 @@ def check_clamped(frame: Frame) -> Finding:
     return Finding("clamped", ragged / pixels, CLAMPED, "above", poisson_tail(ragged, BY_CHANCE * pixels), text)
 
 
-def check_display_color(slopes: NDArray[np.float64]) -> Finding:
-    """Whether color follows albedo less than it should, as after a tone map; `slopes` are `albedo.follows`'s."""
+def check_display_color(frame: Frame, slopes: NDArray[np.float64]) -> Finding:
+    """Whether color lies in [0, 1] and follows albedo less than it should, as after a tone map.
+
+    `slopes` are those of `albedo.follows`.
+    """
     median = float(np.median(slopes)) if slopes.size >= LEAST_SLOPES else 1.0
-    p_value = sign_test(int((slopes < LINEAR[0]).sum()), slopes.size) if median > FOLLOWS_HARDLY else 1.0
+    possible = median > FOLLOWS_HARDLY and float(np.asarray(frame.color).max()) <= SCREEN_WHITE
+    p_value = sign_test(int((slopes < LINEAR[0]).sum()), slopes.size) if possible else 1.0
     return Finding("display color", median, FOLLOWS_LESS, "below", p_value, DISPLAY_TEXT)
