@@ -24,13 +24,13 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import defines, progress_console, run
-from renderer_bridge.atomic import sole_writer
+from apps.jobs import RenderJob, SceneSource, WorkersDied, spread
+from renderer_bridge.atomic import remove_remains, sole_writer
 from renderer_bridge.errors import N2NWarning, SceneError, UsageError
 from renderer_bridge.legacy import translate
 from renderer_bridge.mitsuba_aovs import AovKind
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
-from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
-from renderer_bridge.mitsuba_variant import set_variant
+from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, begin_dataset, render_view
+from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import SEED_BITS
 
 VIEWS = 8  # without -o: the scene's camera and a few around it
@@ -79,6 +79,8 @@ class RenderPairsConfig:
     """Value of a $name parameter of the scene, as name=value; may be given several times."""
     missing: Literal["error", "skip"] = "error"
     """When meshes or textures are missing: name them all and end, or go on without them."""
+    dask: str | None = None
+    """Spread views over the workers of a Dask scheduler, tcp://host:8786, or of this machine, local or local:4."""
     print_scene: bool = False
     """Print the scene as Mitsuba 3 loads it, and render nothing."""
 
@@ -95,21 +97,15 @@ def render(config: RenderPairsConfig) -> None:
         _print_scene(config)
         return
     request, folder = _request(config), config.output or _default_folder(config.scene)
-    set_variant(config.variant)
-    scene = load_scene(
-        config.scene,
-        defines=defines(config.define),
-        width=config.width,
-        height=config.height,
-        skip_missing=config.missing == "skip",
-    )
+    source = _source(config)
+    scene = source.load()
     if config.output is None:
         _say_next(f"{config.scene}: pairs are rendered into {folder}{os.sep}", folder)
     records = []
     with sole_writer(folder), _progress_bar() as progress:
         task = progress.add_task("rendering", total=None, speed="")
         try:
-            for record in _rendered(config, scene, request, folder):
+            for record in _rendered(config, source, scene, request, folder):
                 records.append(record)
                 progress.update(task, completed=len(records), total=record.views, speed=_speed(records))
         except KeyboardInterrupt:
@@ -119,22 +115,42 @@ def render(config: RenderPairsConfig) -> None:
         _say_next(f"{folder}{os.sep} is complete", folder)
 
 
+def _source(config: RenderPairsConfig) -> SceneSource:
+    return SceneSource(
+        config.scene.absolute(),
+        config.variant,
+        tuple(defines(config.define).items()),
+        config.width,
+        config.height,
+        config.missing == "skip",
+    )
+
+
 def _rendered(
-    config: RenderPairsConfig, scene: MitsubaScene, request: PairRequest, folder: Path
+    config: RenderPairsConfig, source: SceneSource, scene: MitsubaScene, request: PairRequest, folder: Path
 ) -> Iterator[ViewRecord]:
-    """The records of `render_pairs`; of the scene's camera alone where a number of views was not asked for, and no
-    place for others is found."""
-    records = render_pairs(scene, request, folder)
+    """The records of all views; of the scene's camera alone where a number of views was not asked for, and no place
+    for others is found."""
     try:
-        first = next(records)
+        request, cameras = begin_dataset(scene, request, folder)
     except SceneError as error:
         if config.views is not None or request.views == 1:
             raise
         warnings.warn(f"only the scene's own camera is rendered: {error}", N2NWarning, stacklevel=1)
-        records = render_pairs(scene, replace(request, views=1), folder)
-        first = next(records)
-    yield first
-    yield from records
+        request, cameras = begin_dataset(scene, replace(request, views=1), folder)
+    jobs = [RenderJob(source, request, folder.absolute(), camera, i, len(cameras)) for i, camera in enumerate(cameras)]
+    if config.dask is None:
+        for job in jobs:
+            yield render_view(scene, request, folder, job.camera, job.index, job.views)
+        return
+    try:
+        for index, record in spread(jobs, config.dask):
+            if isinstance(record, WorkersDied):
+                raise WorkersDied(f"{source.path}, view {index}: {record}")
+            yield record
+    finally:
+        for file in folder.glob("*.exr"):
+            remove_remains(file)
 
 
 def _default_folder(scene: Path) -> Path:

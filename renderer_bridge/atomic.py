@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_remains(path: Path) -> None:
+    """Remove what a process that was killed while it wrote `path` has left beside it. Nobody may be writing it now."""
+    for temporary in path.parent.glob(f"{glob.escape(f'.{path.stem[:40]}.')}*.tmp{path.suffix}"):
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -105,26 +105,30 @@ def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) 
     of another scene, spp, seed, size or camera, `SceneError` when no cameras can be placed, `OutputError` when a file
     cannot be written.
     """
-    folder = Path(folder)
-    request, cameras = _begun(scene, request, folder)
-    prefix = "frame" if request.path else "view"
+    request, cameras = begin_dataset(scene, request, folder)
     for index, camera in enumerate(cameras):
-        start = time.perf_counter()
-        name = f"{prefix}_{index:04d}"
-        spp = request.spp.draw(request.seed, index)
-        done = [_render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
-        if request.target_spp:
-            third = folder / f"{name}.t.exr", request.target_spp, derive_seed(request.seed, index, TARGET_STREAM)
-            done.append(_render_color(scene, request, camera, *third))
-        if request.reference_spp:
-            truth = (
-                folder / f"{name}.ref.exr",
-                request.reference_spp,
-                derive_seed(request.seed, index, REFERENCE_STREAM),
-            )
-            done.append(_render_color(scene, request, camera, *truth))
-        samples, invalid = (sum(counts) for counts in zip(*done, strict=True))
-        yield ViewRecord(name, index, len(cameras), spp, samples, invalid, time.perf_counter() - start)
+        yield render_view(scene, request, folder, camera, index, len(cameras))
+
+
+def render_view(
+    scene: MitsubaScene, request: PairRequest, folder: str | Path, camera: Camera, index: int, views: int
+) -> ViewRecord:
+    """Render what is missing or damaged of one view: the unit of work of `render_pairs`, on whatever machine.
+
+    `camera` is the one that `begin_dataset` gave for `index`, and `request` the one it gave. Raises as `render_pairs`.
+    """
+    start = time.perf_counter()
+    name = f"{'frame' if request.path else 'view'}_{index:04d}"
+    folder = Path(folder)
+    spp = request.spp.draw(request.seed, index)
+    done = [_render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
+    further = ((".t.exr", request.target_spp, TARGET_STREAM), (".ref.exr", request.reference_spp, REFERENCE_STREAM))
+    for ending, more, stream in further:
+        if more:
+            path, seed = folder / (name + ending), derive_seed(request.seed, index, stream)
+            done.append(_render_color(scene, request, camera, path, more, seed))
+    samples, invalid = (sum(counts) for counts in zip(*done, strict=True))
+    return ViewRecord(name, index, views, spp, samples, invalid, time.perf_counter() - start)
 
 
 def _render_half(
@@ -201,9 +205,10 @@ def _same(a: Camera, b: Camera) -> bool:
 # The manifest
 
 
-def _begun(scene: MitsubaScene, request: PairRequest, folder: Path) -> tuple[PairRequest, list[Camera]]:
+def begin_dataset(scene: MitsubaScene, request: PairRequest, folder: str | Path) -> tuple[PairRequest, list[Camera]]:
     """The request with its kind of AOVs, and the dataset's cameras: from its manifest when that has enough, else newly
-    placed and written to it."""
+    placed and written to it. Raises as `render_pairs`."""
+    folder = Path(folder)
     manifest = folder / MANIFEST
     before, known = _read_manifest(manifest) if manifest.exists() else ({}, [])
     request = replace(request, aovs=request.aovs or before.get("aovs") or kind_for(scene.variant))

@@ -32,6 +32,7 @@ from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
 from apps.denoise.listing import tables
 from apps.denoise.report import Report, said, table
+from apps.jobs import DenoiseJob, WorkersDied, spread
 from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
 from denoiser.inference.piloted import PilotName
@@ -39,6 +40,7 @@ from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.inference.samplers import SamplerName
 from denoiser.model import DEFAULT_NAME
 from denoiser.precision import Precision
+from renderer_bridge.atomic import remove_remains
 from renderer_bridge.errors import N2NError, OutputError, UsageError
 from renderer_bridge.exr import read_exr
 
@@ -82,6 +84,8 @@ class DenoiseConfig:
     """How --zero-shot makes two pictures of one (denoiser/inference/samplers.py)."""
     overwrite: bool = False
     """Replace results that are there already; without it they are left out."""
+    dask: str | None = None
+    """Spread files over the workers of a Dask scheduler, tcp://host:8786, or of this machine, local or local:4."""
     list: bool = False
     """Show what the inputs hold and what would be used as what; nothing is written."""
     check: bool = False
@@ -119,7 +123,7 @@ def denoise(config: DenoiseConfig) -> int:
         wrong = "its name must end in .png" if len(jobs) == 1 else f"one input is accepted, not {len(jobs)}"
         raise UsageError(f"{config.png}: {wrong}")
     todo = [job for job in jobs if config.overwrite or not job.output.exists()]
-    return _one(config, jobs[0], todo, options) if len(jobs) == 1 else _many(jobs, todo, options)
+    return _one(config, jobs[0], todo, options) if len(jobs) == 1 else _many(config, jobs, todo, options)
 
 
 def _options(config: DenoiseConfig) -> FileOptions:
@@ -188,7 +192,7 @@ def _say(sentence: str, code: int = DONE) -> int:
     return code
 
 
-def _many(jobs: list[FileJob], todo: list[FileJob], options: FileOptions) -> int:
+def _many(config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], options: FileOptions) -> int:
     if len(todo) < len(jobs):
         _say(f"{len(jobs) - len(todo)} of {len(jobs)} results are there already; --overwrite replaces them")
     if not todo:
@@ -198,7 +202,7 @@ def _many(jobs: list[FileJob], todo: list[FileJob], options: FileOptions) -> int
         _say(f"{lone[0]}{f' and {len(lone) - 1} more' if len(lone) > 1 else ''}: a pair needs its .b.exr too")
     report, records = Report(jobs), []
     try:
-        for record in _followed(denoise_files(todo, options), len(todo)):
+        for record in _followed(_records(config, todo, options), len(todo)):
             records.append(record)
             report.add(record)
     except KeyboardInterrupt:
@@ -214,6 +218,20 @@ def _many(jobs: list[FileJob], todo: list[FileJob], options: FileOptions) -> int
     for reason in failed:
         _say(f"error: {reason}")
     return FAILED if failed else DONE
+
+
+def _records(config: DenoiseConfig, todo: list[FileJob], options: FileOptions) -> Iterator[FileRecord]:
+    """Here, in the order of the jobs, or on a cluster, as they end."""
+    if config.dask is None:
+        yield from denoise_files(todo, options)
+        return
+    try:
+        for index, record in spread([DenoiseJob(job, options) for job in todo], config.dask):
+            reason = f"{todo[index].source}: {record}"
+            yield FileRecord(todo[index], failure=reason) if isinstance(record, WorkersDied) else record
+    finally:
+        for job in todo:
+            remove_remains(job.output)
 
 
 def _followed(records: Iterator[FileRecord], total: int) -> Iterator[FileRecord]:
