@@ -95,8 +95,8 @@ def blend(
         old, age = torch.where(used, warped[:3], 0), torch.where(used, warped[3], 0)
     broken = ~torch.isfinite(now).all(dim=0)
     now = torch.where(broken, old, now).clamp_(0, BRIGHTEST)
-    clipped = _clip(old, now, None if error is None else planes(error), config)
-    color = torch.lerp(now, clipped, age / (age + 1)).clamp_(min=0)[None]
+    within = _clip(old, now, None if error is None else planes(error), config)
+    color = torch.lerp(now, within, age / (age + 1)).clamp_(min=0)[None]
     return color, History(color, (age + ~broken).clamp_(max=config.max_age)[None, None], frame), used[None, None]
 
 
@@ -114,6 +114,11 @@ def _warp_history(history: History, frame: TensorFrame, config: ReprojectionConf
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Clip: history may not leave what the new picture shows around the pixel
+
+
+def clipped(old: Tensor, now: Tensor, error: Tensor | None, config: ReprojectionConfig = DEFAULTS) -> Tensor:
+    """History `old` held to what `now`, finite and >= 0, shows around each pixel; all linear radiance (1, 3, H, W)."""
+    return _clip(planes(old), planes(now), None if error is None else planes(error), config)[None]
 
 
 def _clip(old: Tensor, now: Tensor, error: Tensor | None, config: ReprojectionConfig) -> Tensor:

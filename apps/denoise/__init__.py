@@ -40,6 +40,7 @@ from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.inference.samplers import SamplerName
 from denoiser.model import DEFAULT_NAME
 from denoiser.precision import Precision
+from online.sequence import Steady
 from renderer_bridge.atomic import remove_remains
 from renderer_bridge.errors import N2NError, OutputError, UsageError
 from renderer_bridge.exr import read_exr
@@ -82,6 +83,8 @@ class DenoiseConfig:
     """Learn from each picture alone, for about a minute, instead of the network; takes PNG and JPEG files too."""
     sampler: SamplerName = "original"
     """How --zero-shot makes two pictures of one (denoiser/inference/samplers.py)."""
+    temporal: bool = False
+    """Of a sequence with positions, or motion vectors: take the last result along, so that it flickers less."""
     overwrite: bool = False
     """Replace results that are there already; without it they are left out."""
     dask: str | None = None
@@ -131,6 +134,10 @@ def _options(config: DenoiseConfig) -> FileOptions:
         raise UsageError(f"--blend {config.blend}: 0 to 1 is accepted")
     if config.zero_shot and config.pilot != "none":
         raise UsageError(f"--zero-shot and --pilot {config.pilot}: one of them is accepted")
+    if config.temporal and config.dask is not None:
+        raise UsageError(
+            "--temporal: needs each frame after the last, which --dask does not keep; one of them is accepted"
+        )
     also = tuple(name.strip() for name in (config.also or "").split(",") if name.strip())
     return FileOptions(
         config.model,
@@ -143,6 +150,7 @@ def _options(config: DenoiseConfig) -> FileOptions:
         config.residual,
         "zero-shot" if config.zero_shot else config.pilot,
         config.sampler,
+        config.temporal,
     )
 
 
@@ -223,7 +231,7 @@ def _many(config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], optio
 def _records(config: DenoiseConfig, todo: list[FileJob], options: FileOptions) -> Iterator[FileRecord]:
     """Here, in the order of the jobs, or on a cluster, as they end."""
     if config.dask is None:
-        yield from denoise_files(todo, options)
+        yield from denoise_files(todo, options, steady=Steady() if config.temporal else None)
         return
     try:
         for index, record in spread([DenoiseJob(job, options) for job in todo], config.dask):

@@ -23,7 +23,7 @@ from denoiser.model import Model, load_model
 from renderer_bridge.errors import DatasetError, ExrError, N2NError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 from renderer_bridge.exr_frame import frame_of, layer_of, pixels_within
-from renderer_bridge.frame import Frame, Image, Pair
+from renderer_bridge.frame import Denoised, Frame, Image, Pair
 from renderer_bridge.selection import Place, Selection, find_picture
 
 LARGE_BYTES = 2**28
@@ -54,10 +54,16 @@ class _Finished:
     record: FileRecord
 
 
+Steady = Callable[[str, Frame, Image | None, Denoised], Image]
+"""Takes the results of a sequence in their order - view, frame, motion, result - and gives each a steadier color."""
+
+
 def denoise_files(
-    jobs: Sequence[FileJob], options: FileOptions, inspect: Inspect = unmet_needs
+    jobs: Sequence[FileJob], options: FileOptions, inspect: Inspect = unmet_needs, steady: Steady | None = None
 ) -> Iterator[FileRecord]:
     """Do `jobs` in their order and yield a record of each as soon as its file is written.
+
+    `steady` is given each result in turn, as `options.temporal` asks for.
 
     Raises `WeightsError` before the first file when the model cannot be loaded; what is wrong with a file is told in
     its record.
@@ -65,7 +71,7 @@ def denoise_files(
     model = _model(options.model)
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
         try:
-            yield from _overlapped(model, jobs, options, inspect, reader, writer)
+            yield from _overlapped(model, jobs, options, inspect, steady, reader, writer)
         finally:
             reader.shutdown(cancel_futures=True)
 
@@ -73,7 +79,7 @@ def denoise_files(
 def denoise_file(job: FileJob, options: FileOptions, inspect: Inspect = unmet_needs) -> FileRecord:
     """Do one job, as a worker does. Raises `WeightsError` when the model cannot be loaded."""
     model = _model(options.model)
-    return _written(job, _denoised(model, job, _read(model, job, options), options, inspect), options)
+    return _written(job, _denoised(model, job, _read(model, job, options), options, inspect, None), options)
 
 
 def read_job(job: FileJob, options: FileOptions) -> tuple[dict[str, tuple[Frame, ...]], Mapping[str, int]]:
@@ -95,6 +101,7 @@ def _overlapped(
     jobs: Sequence[FileJob],
     options: FileOptions,
     inspect: Inspect,
+    steady: Steady | None,
     reader: ThreadPoolExecutor,
     writer: ThreadPoolExecutor,
 ) -> Iterator[FileRecord]:
@@ -105,7 +112,7 @@ def _overlapped(
         large = isinstance(loaded, _Loaded) and loaded.image is None
         following = jobs[index + 1 : index + 2]
         ahead = reader.submit(_read, model, following[0], options) if following and not large else None
-        finished = _denoised(model, job, loaded, options, inspect)
+        finished = _denoised(model, job, loaded, options, inspect, steady)
         del loaded
         if behind is not None:
             yield behind.result()
@@ -157,7 +164,7 @@ def _noisy(job: FileJob, halves: list[ExrImage], view: str, options: FileOptions
     passes: dict[str, list[Image]] = {name: [] for name in options.also}
     for half in halves:
         selection = _selection(half, view, options)
-        frame, counts = frame_of(half, selection=selection)
+        frame, counts = frame_of(half, options.temporal, options.temporal, selection)
         for name, count in counts.items():
             repaired[name] = repaired.get(name, 0) + count
         frames.append(_with_layers(half, frame, layers))
@@ -167,7 +174,13 @@ def _noisy(job: FileJob, halves: list[ExrImage], view: str, options: FileOptions
         for name in options.also:
             passes[name].append(_finite(pixels_within(half, _pass(half, name, view), color)))
     _check_pair(job, frames)
-    return Noisy(tuple(frames), tuple(alpha), {name: tuple(each) for name, each in passes.items()})
+    motion = _motion(halves[0], view, options) if options.temporal else None
+    return Noisy(tuple(frames), tuple(alpha), {name: tuple(each) for name, each in passes.items()}, motion)
+
+
+def _motion(image: ExrImage, view: str, options: FileOptions) -> Image | None:
+    layers = image.select(view, options.layer).layers
+    return _finite(pixels_within(image, layers["motion"], layers["color"])) if "motion" in layers else None
 
 
 def _check_pair(job: FileJob, frames: list[Frame]) -> None:
@@ -211,14 +224,22 @@ def _finite(pixels: Image) -> Image:
 
 
 def _denoised(
-    model: Model, job: FileJob, loaded: _Loaded | FileRecord, options: FileOptions, inspect: Inspect
+    model: Model,
+    job: FileJob,
+    loaded: _Loaded | FileRecord,
+    options: FileOptions,
+    inspect: Inspect,
+    steady: Steady | None,
 ) -> _Finished | FileRecord:
     if isinstance(loaded, FileRecord):
         return loaded
     start = time.perf_counter()
     try:
         warnings = [sentence for noisy in loaded.pictures.values() for sentence in inspect(model, noisy.frames)]
-        pictures = {view: denoise_picture(model, noisy, options) for view, noisy in loaded.pictures.items()}
+        pictures = {
+            view: denoise_picture(model, noisy, options, None if steady is None else functools.partial(steady, view))
+            for view, noisy in loaded.pictures.items()
+        }
     except (N2NError, MemoryError) as error:
         return _failed(job, error)
     every = list(pictures.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,12 +20,14 @@ from renderer_bridge.frame import Denoised, Frame, Image, Pair
 class Noisy:
     """A picture as read: one frame or the two halves of a pair; of each half also alpha (H, W, 1) and passes (H, W, 3).
 
-    `alpha` is empty, and so is each list of `passes`, where none is to be denoised.
+    `alpha` is empty, and so is each list of `passes`, where none is to be denoised. `motion` (H, W, 2) leads to the
+    last frame or from it, in pixels.
     """
 
     frames: tuple[Frame, ...]
     alpha: tuple[Image, ...] = ()
     passes: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)
+    motion: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,16 @@ class Cleaned:
     taken: float
 
 
-def denoise_picture(model: Model, noisy: Noisy, options: FileOptions) -> Cleaned:
-    """Denoise one picture as `options` ask. Raises what `denoise` does."""
+After = Callable[[Frame, Image | None, Denoised], Image]
+"""Changes a denoised picture of a frame, with its motion, before it is blended and shared out: gives its color."""
+
+
+def denoise_picture(model: Model, noisy: Noisy, options: FileOptions, after: After | None = None) -> Cleaned:
+    """Denoise one picture as `options` ask, and let `after` change it. Raises what `denoise` and `after` do."""
     frames, fireflies, taken = _guarded(noisy.frames) if options.fireflies else (noisy.frames, 0, 0.0)
     denoised = _denoise(model, frames, options)
+    if after is not None:
+        denoised = replace(denoised, color=after(frames[0], noisy.motion, denoised))
     before = _mean(tuple(frame.color for frame in noisy.frames))
     passes = {name: _mean(halves) for name, halves in noisy.passes.items()}
     shared = share_out(denoised.color, before, list(passes.values()), frames[0]) if passes else ()

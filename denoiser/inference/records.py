@@ -35,8 +35,9 @@ class FileOptions:
     `model` names weights as `load_model` takes them. `layer` names the color to denoise, where several are. `blend` is
     the share of the denoised picture in the result, in [0, 1]; the rest is the noisy one. `alpha` denoises alpha too,
     `also` further pictures in the file, by name, so that they still sum to the beauty. `fireflies` holds isolated
-    bright pixels back first. `residual` gives back what both halves of a pair get wrong alike.
-    `pilot` names another denoiser that takes the network's place, see `piloted`; `sampler` is that of `zero-shot`.
+    bright pixels back first. `residual` gives back what both halves of a pair get wrong alike. `pilot` names another
+    denoiser that takes the network's place, see `piloted`; `sampler` is that of `zero-shot`. `temporal` reads what
+    leads from frame to frame too: positions, depths, motion vectors.
     """
 
     model: str = DEFAULT_NAME
@@ -49,6 +50,7 @@ class FileOptions:
     residual: bool = True
     pilot: PilotName = "none"
     sampler: SamplerName = "original"
+    temporal: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""Frames of a finished sequence, in their order: each takes the last result along, so that the picture flickers less.
+
+Where frames hold positions and a camera, the last result is reprojected (`online.reprojection`). Where they hold motion
+vectors instead, it is read where they point to; renderers disagree on their signs, so that those are taken under which
+the last picture resembles the new one most, and none where no motion at all resembles it more.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from denoiser.devices import TensorFrame, frame_on
+from denoiser.transforms import to_image, to_nchw, tone_map
+from online.reprojection import DEFAULTS, History, ReprojectionConfig, blend, clipped
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.frame import Denoised, Frame, Image
+
+SIGNS = tuple(itertools.product((1.0, -1.0), repeat=2))
+"""Of motion vectors (x, y): to the last place or from it, y down or up."""
+
+_LEAST_GAIN = 0.98
+"""Most difference to the last picture, over that without any motion, at which motion vectors are believed."""
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """What is kept of the last frame where motion leads to it: result and normal (1, 3, H, W), age (1, 1, H, W)."""
+
+    color: Tensor
+    age: Tensor
+    normal: Tensor | None
+
+
+class Steady:
+    """Takes the results of a sequence in their order and gives each blended with the last.
+
+    One of them serves one sequence; several views have a history each.
+    """
+
+    def __init__(self, config: ReprojectionConfig = DEFAULTS) -> None:
+        self._config = config
+        self._histories: dict[str, History | _Moved] = {}
+
+    def __call__(self, view: str, frame: Frame, motion: Image | None, denoised: Denoised) -> Image:
+        """The picture of `frame`, linear radiance (H, W, 3), steadied.
+
+        `motion` (H, W, 2) is in pixels, of any sign. Raises `DatasetError` when the frame has neither camera, position
+        and normal nor motion.
+        """
+        color = to_nchw(denoised.color)
+        error = None if denoised.error is None else to_nchw(denoised.error)
+        last = self._histories.get(view)
+        if frame.camera is not None and frame.position is not None and frame.normal is not None:
+            there = frame_on(_with_depth(frame))
+            past = last if isinstance(last, History) else None
+            steadied, self._histories[view], _ = blend(color, there, past, error, self._config)
+            return to_image(steadied)
+        if motion is None:
+            raise DatasetError(
+                "the frame has neither motion vectors nor camera, position and normal; --temporal needs one"
+            )
+        moved = last if isinstance(last, _Moved) and last.color.shape == color.shape else None
+        steadied, self._histories[view] = _carry(color, frame_on(frame), to_nchw(motion), moved, error, self._config)
+        return to_image(steadied)
+
+
+def _with_depth(frame: Frame) -> Frame:
+    """With the distance from the camera where it was not rendered; nothing was hit where the position is all zero."""
+    if frame.depth is not None:
+        return frame
+    assert frame.camera is not None and frame.position is not None
+    distance = np.linalg.norm(frame.position - frame.camera.origin, axis=-1, keepdims=True)
+    return replace(frame, depth=np.where(frame.position.any(axis=-1, keepdims=True), distance, 0).astype(np.float32))
+
+
+def _carry(
+    color: Tensor,
+    frame: TensorFrame,
+    motion: Tensor,
+    last: _Moved | None,
+    error: Tensor | None,
+    config: ReprojectionConfig,
+) -> tuple[Tensor, _Moved]:
+    """`color` blended with the last result along `motion`, and what the next frame needs; (1, 3, H, W)."""
+    age = torch.zeros_like(color[:, :1])
+    if last is not None:
+        warped, seen = _read_along(last, motion * _sign(color, motion, last), frame, config)
+        if seen.float().mean() >= config.least_used:
+            age = torch.where(seen, warped[:, 3:4], 0)
+            old = clipped(warped[:, :3], color, error, config)
+            color = torch.lerp(color, old, age / (age + 1)).clamp_(min=0)
+    return color, _Moved(color, (age + 1).clamp_(max=config.max_age), frame.normal)
+
+
+def _read_along(last: _Moved, motion: Tensor, frame: TensorFrame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
+    """Color and age (1, 4, H, W) of the last frame where `motion` points to, and where that shows the same surface."""
+    place = _places(motion)
+    values = torch.cat([last.color, last.age], dim=1)
+    warped = F.grid_sample(values, place, mode="bilinear", padding_mode="border", align_corners=False)
+    seen = (place.abs() <= 1).all(dim=-1)[:, None]
+    if last.normal is not None and frame.normal is not None:
+        normal = F.grid_sample(last.normal, place, mode="nearest", padding_mode="border", align_corners=False)
+        seen &= (normal * frame.normal).sum(dim=1, keepdim=True) >= config.least_cosine * _both_hit(
+            normal, frame.normal
+        )
+    return warped, seen
+
+
+def _both_hit(a: Tensor, b: Tensor) -> Tensor:
+    """1 where both normals are there, 0 where neither is, and more than any cosine where one is."""
+    lengths = [each.abs().amax(dim=1, keepdim=True) > 0 for each in (a, b)]
+    return torch.where(lengths[0] == lengths[1], lengths[0].float(), 2.0)
+
+
+def _places(motion: Tensor) -> Tensor:
+    """Where (1, H, W, 2) each pixel was, in the coordinates of `grid_sample`: -1 to 1 over the picture."""
+    height, width = motion.shape[2:]
+    rows, columns = (torch.arange(extent, device=motion.device) + 0.5 for extent in (height, width))
+    x, y = columns + motion[:, 0], rows[:, None] + motion[:, 1]
+    return torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], dim=-1)
+
+
+def _sign(color: Tensor, motion: Tensor, last: _Moved) -> Tensor:
+    """The signs (1, 2, 1, 1) under which the last picture, read along `motion`, is most like `color`; 0 for none."""
+    new = tone_map(color)
+    still = (tone_map(last.color) - new).abs().mean()
+    best, least = torch.zeros(2), still * _LEAST_GAIN
+    for signs in SIGNS:
+        place = _places(motion * torch.tensor(signs, device=motion.device).view(1, 2, 1, 1))
+        old = F.grid_sample(tone_map(last.color), place, mode="bilinear", padding_mode="border", align_corners=False)
+        difference = (old - new).abs().mean()
+        if difference < least:
+            best, least = torch.tensor(signs), difference
+    return best.to(motion.device).view(1, 2, 1, 1)
