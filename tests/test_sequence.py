@@ -7,7 +7,7 @@ import pytest
 from fake_renderer import FakeRenderer, camera_at
 
 from denoiser.metrics import tone_map
-from online.reprojection import temporal_error
+from online.flicker import temporal_error
 from online.sequence import SIGNS, Steady
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image
