@@ -52,6 +52,14 @@ def test_bands_are_no_seams(monkeypatch: object) -> None:
     np.testing.assert_allclose(banded[0], whole[0], rtol=1e-5, atol=1e-6)
 
 
+def test_they_sum_to_it_where_the_noisy_beauty_is_black_too() -> None:
+    key, fill = passes()
+    key[:8], fill[:8] = 0, 0
+    denoised = clean()[0] + clean()[1]
+    found = share_out(denoised, key + fill, (key, fill), Frame(key + fill, albedo=(denoised * 7).clip(0, 1)))
+    np.testing.assert_allclose(found[0] + found[1], denoised, rtol=1e-5)
+
+
 def test_black_stays_black() -> None:
     black = np.zeros((HEIGHT, WIDTH, 3), np.float32)
     (found,) = share_out(black, black, (black,), Frame(black))

@@ -36,8 +36,10 @@ def share_out(denoised: Image, noisy: Image, passes: Sequence[Image], guide: Fra
     """Each of `passes` as its share of `denoised`; all linear radiance (H, W, 3).
 
     `noisy` is the beauty that the passes were rendered with; `guide` gives albedo and normal as far as it has them.
-    Where the filtered beauty is black a pass is given as the filter leaves it.
+    Where the filtered beauty is black, and so tells nothing, a pass has its share of the whole picture.
     """
+    whole = to_nchw(noisy).sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+    shares = [to_nchw(each).sum(dim=(2, 3), keepdim=True) / whole for each in passes]
     results = tuple(torch.empty(each.shape) for each in passes)
     for top in range(0, denoised.shape[0], _ROWS):
         seen = slice(max(0, top - _REACH), top + _ROWS + _REACH)
@@ -46,9 +48,10 @@ def share_out(denoised: Image, noisy: Image, passes: Sequence[Image], guide: Fra
         kept = slice(top - seen.start, min(top + _ROWS, denoised.shape[0]) - seen.start)
         base, *means = _smooth(signals, weights_from)[..., kept, :].tensor_split(len(passes) + 1, dim=1)
         rows = slice(top, top + _ROWS)
-        factor = torch.where(base > 0, to_nchw(denoised[rows]) / base.clamp(min=torch.finfo(torch.float32).tiny), 1)
-        for result, mean in zip(results, means, strict=True):
-            result[rows] = (mean * factor)[0].permute(1, 2, 0)
+        beauty, lit = to_nchw(denoised[rows]), base > 0
+        for result, mean, share in zip(results, means, shares, strict=True):
+            found = torch.where(lit, mean / torch.where(lit, base, 1), share)
+            result[rows] = (beauty * found)[0].permute(1, 2, 0)
     return tuple(to_image(result.permute(2, 0, 1)) for result in results)
 
 
