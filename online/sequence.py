@@ -106,7 +106,7 @@ def _read_along(last: _Moved, motion: Tensor, frame: TensorFrame, config: Reproj
     seen = (place.abs() <= 1).all(dim=-1)[:, None]
     if last.normal is not None and frame.normal is not None:
         normal = F.grid_sample(last.normal, place, mode="nearest", padding_mode="border", align_corners=False)
-        seen &= (normal * frame.normal).sum(dim=1, keepdim=True) >= config.least_cosine * _both_hit(
+        seen &= (normal * frame.normal).sum(dim=1, keepdim=True) >= config.warp.least_cosine * _both_hit(
             normal, frame.normal
         )
     return warped, seen
