@@ -131,6 +131,12 @@ def load_model(path_or_name: str | Path = DEFAULT_NAME) -> Model:
     return Model(network, taken, architecture.head, info)
 
 
+def architecture_name(model: Model) -> NetworkName:
+    """The name of a model's network in `ARCHITECTURES`."""
+    found = [name for name, each in ARCHITECTURES.items() if each.build is type(model.network)]
+    return cast(NetworkName, found[0])
+
+
 def architecture_of(path: Path) -> NetworkName:
     """The name of the network in the header of a weights file; raises `WeightsError` as `load_model` does."""
     info, _ = _read_header(path)

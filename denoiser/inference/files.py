@@ -91,6 +91,13 @@ def read_job(job: FileJob, options: FileOptions) -> tuple[dict[str, tuple[Frame,
     return {view: noisy.frames for view, noisy in loaded.pictures.items()}, loaded.record.repaired
 
 
+def read_pair_of(job: FileJob, options: FileOptions) -> Pair:
+    """Both halves of a job's (first) view, as they would be denoised. Raises `ExrError` or `DatasetError`."""
+    loaded = _load(_model(options.model), job, options)
+    frames = next(iter(loaded.pictures.values())).frames
+    return Pair(frames[0], frames[1])
+
+
 @functools.lru_cache(maxsize=2)
 def _model(name: str) -> Model:
     return load_model(name)
