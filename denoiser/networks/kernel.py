@@ -110,27 +110,34 @@ class KernelNetwork(nn.Module):
         return h
 
 
-def reconstructed(image: Tensor, logits: list[Tensor], weight: Tensor) -> Tensor:
+def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
     """Apply the kernels of all resolutions to `image` (N, 3, H, W), from coarse to fine.
 
-    Where resolution is halved pixels count by `weight` (N, 1, H, W): radiance over a small albedo is large, and must
-    not rule its surroundings. Any further picture of the same samples may take the place of `image`: light groups,
-    denoised by the kernels of their sum, add up to it.
+    `guard` (N, 1, H, W) is the mean of what radiance was divided by: pixels count by it, in means and where resolution
+    is halved, for radiance over a small albedo is large and must not rule its surroundings. Any further picture of the
+    same samples may take the place of `image`: light groups, denoised by the kernels of their sum, add up to it.
     """
-    weight = weight * (torch.sigmoid(logits[0][:, TAPS + 1 :].float()) + LEAST_SHARE)
-    pyramid = [image]
+    share = torch.sigmoid(logits[0][:, TAPS + 1 :].float()) + LEAST_SHARE
+    weight, pyramid, guards = guard * share, [image], [guard]
     while len(pyramid) < len(logits):
         coarser = F.avg_pool2d(weight, 2)
         pyramid.append(F.avg_pool2d(pyramid[-1] * weight, 2) / coarser)
+        guards.append(F.avg_pool2d(guards[-1], 2))
         weight = coarser
-    result = filtered(pyramid[-1], logits[-1][:, :TAPS])
+    result = _mean(pyramid[-1], guards[-1], logits[-1])
     low, high = GATES
-    for picture, found in zip(pyramid[-2::-1], logits[-2::-1], strict=True):
-        gate = low + (high - low) * torch.sigmoid(found[:, TAPS : TAPS + 1].float())
-        finer = filtered(picture, found[:, :TAPS])
+    for level in range(len(logits) - 2, -1, -1):
+        gate = low + (high - low) * torch.sigmoid(logits[level][:, TAPS : TAPS + 1].float())
+        finer = _mean(pyramid[level], guards[level], logits[level])
         coarser = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
         result = torch.lerp(finer, coarser, gate)
     return result
+
+
+def _mean(image: Tensor, guard: Tensor, logits: Tensor) -> Tensor:
+    """Mean of the neighbours, weighted by kernel and guard."""
+    sums = filtered(torch.cat([image * guard, guard], dim=1), logits[:, :TAPS])
+    return sums[:, :3] / sums[:, 3:]
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
