@@ -36,7 +36,11 @@ def tone_map(radiance: Tensor) -> Tensor:
     E[T(v)] != T(E[v]), so a tone-mapped noisy target would teach too dark a picture.
     """
     positive = radiance.clamp(min=0)
-    return (positive / (1 + positive)).pow_(1 / TONE_MAP_GAMMA)
+    ratio = positive / (1 + positive)
+    if not ratio.requires_grad:
+        return ratio.pow_(1 / TONE_MAP_GAMMA)
+    ratio.register_hook(lambda slope: slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0))  # infinite at 0; counts as 0
+    return ratio.pow(1 / TONE_MAP_GAMMA)
 
 
 def tone_map_slope(radiance: Tensor) -> Tensor:

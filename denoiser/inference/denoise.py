@@ -94,6 +94,21 @@ def standard_error(a: Tensor, b: Tensor) -> Tensor:
     return box_mean(((a - b) / 2).square_(), ERROR_WINDOW).sqrt_()
 
 
+def differentiable(model: Model, halves: TensorPair | TensorFrame, *, residual: bool = True) -> Tensor:
+    """The color that `denoise_frame` or `denoise_pair` gives, (1, 3, H, W), in float32 and with derivatives with
+    respect to the colors of `halves`; all activations are kept for these.
+
+    Gains of the residual are taken as they are. Raises `DatasetError` when a layer is missing.
+    """
+    frames = [halves] if isinstance(halves, TensorFrame) else [halves.a, halves.b]
+    network = copy.deepcopy(model.network).to(frames[0].color.device)
+    with torch.enable_grad():
+        denoised = [_denoise(network, model, frame, TILE_PIXELS) for frame in frames]
+        if isinstance(halves, TensorPair) and residual:
+            return return_residual(halves, *denoised)[0]
+        return torch.stack(denoised).mean(dim=0)
+
+
 @contextmanager
 def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]:
     """The model's network on the fastest device, in the precision asked for, without gradients."""

@@ -35,11 +35,11 @@ def limit_radiance(output: Tensor, color: Tensor) -> Tensor:
     `color` (1, 3, H, W) is that input, linear radiance; negative values count as 0.
     """
     height, width = color.shape[2:]
-    brightest = color.amax(dim=1, keepdim=True).clamp_(min=0)
+    brightest = color.amax(dim=1, keepdim=True).clamp(min=0)
     cells = F.avg_pool2d(brightest, CELL, ceil_mode=True, count_include_pad=False)
     cells = F.avg_pool2d(F.pad(cells, (1, 1, 1, 1), mode="replicate"), 3, 1)
     wide = F.interpolate(cells, scale_factor=CELL, mode="bilinear", align_corners=False)[..., :height, :width]
     allowed = torch.maximum(largest(brightest, NEAR), wide * MEANS)
     output = output.clamp(0, BRIGHTEST)
-    reached = output.amax(dim=1, keepdim=True).clamp_(min=torch.finfo(output.dtype).tiny)
-    return output.mul_((allowed / reached).clamp_(max=1))
+    reached = output.amax(dim=1, keepdim=True).clamp(min=torch.finfo(output.dtype).tiny)
+    return output * (allowed / reached).clamp_(max=1)

@@ -83,7 +83,7 @@ def return_residual(pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor) ->
         for level, (band_a, band_b) in enumerate(bands.of(strip)[0]):
             rows = slice(strip.start // 2**level, -(-strip.stop // 2**level))
             powers[level][:, rows] = _pooled_powers(band_a, band_b, 2**level)
-    filters = [_filter(power) for power in powers]
+    filters = [_filter(power.detach()) for power in powers]  # a derivative of the result takes gains as they are
     result, left = torch.empty_like(halves.fa), halves.fa.new_empty(1, 1, height, width)
     for strip in strips:
         parts, mean, brightness = bands.of(strip)
@@ -185,7 +185,7 @@ def _smooth(image: Tensor, guide: Tensor, step: int) -> Tensor:
     weights = torch.full_like(image[:, :1], CENTER_WEIGHT)
     for down, right, weight in NEIGHBOURS:  # two pixels are as far from one as from the other
         here, there = _shifted(size, down * step, right * step)
-        closeness = (guide[there] - guide[here]).square_().sum(dim=1, keepdim=True).div_(-EDGE).exp_().mul_(weight)
+        closeness = (guide[there] - guide[here]).square_().sum(dim=1, keepdim=True).div_(-EDGE).exp_() * weight
         for one, other in ((here, there), (there, here)):
             total[one].addcmul_(image[other], closeness)
             weights[one].add_(closeness)
