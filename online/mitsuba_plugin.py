@@ -18,28 +18,40 @@ holds it too, so that `film.bitmap()` and `film.write()` work as ever; its filte
 
     model       weights: a .safetensors file, or the name of shipped ones      (default: the shipped ones)
     aov_spp     samples per pixel of albedo and normal                         (default: 8)
+    adapt_steps steps of training on this very pair before it is denoised; a quarter of the samples is held out and
+                judges whether that helped, else the weights stay as they are  (default: 0)
+    residual    whether what both halves get wrong alike is given back         (default: true)
     aovs        further channels of the picture, separated by commas: noisy, albedo, normal, error      (default: none)
+
+In the JIT variants `mitsuba.render(scene, params)` carries derivatives of the colors, in reverse mode, to the scene's
+parameters, through the network in float32 and the nested integrator's own `render_backward`; the network's weights, the
+gains of the residual, albedo and normal count as constant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from denoiser.inference.denoise import denoise_pair
-from denoiser.model import DEFAULT_NAME, load_model
+from denoiser.devices import TensorPair, compute_device, pair_on
+from denoiser.inference.denoise import denoise_pair, differentiable
+from denoiser.model import DEFAULT_NAME, Model, load_model
+from denoiser.transforms import to_image, to_nchw
+from online.adapt import adapt, split
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered, put_picture
-from renderer_bridge.mitsuba_halves import View, pair_of
+from renderer_bridge.mitsuba_halves import RGB, Half, View, pair_of, together
 from renderer_bridge.mitsuba_messages import no_warnings
 from renderer_bridge.mitsuba_renderer import AOV_SPP
 from renderer_bridge.seeds import pair_seeds
 
 NAME = "n2n"
+HELD_OUT_STREAM = 2  # pair_seeds: apart from the halves
 
 AOVS: dict[str, tuple[str, Callable[[Pair, Denoised], Image | None]]] = {
     "noisy": ("RGB", lambda pair, _: (pair.a.color + pair.b.color) * np.float32(0.5)),
@@ -56,11 +68,15 @@ class Settings:
 
     model: str = DEFAULT_NAME
     aov_spp: int = AOV_SPP
+    adapt_steps: int = 0
+    residual: bool = True
     aovs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.aov_spp < 1:
             raise UsageError(f"n2n: aov_spp is {self.aov_spp}; at least 1 is needed")
+        if self.adapt_steps < 0:
+            raise UsageError(f"n2n: adapt_steps is {self.adapt_steps}; 0 or more are accepted")
         unknown = [name for name in self.aovs if name not in AOVS]
         if unknown:
             raise UsageError(f"n2n: aovs names {', '.join(unknown)}; accepted: {', '.join(AOVS)}")
@@ -101,22 +117,20 @@ def _integrator_class() -> Any:
             develop: bool = True,
             evaluate: bool = True,
         ) -> Any:
-            sensor = scene.sensors()[sensor] if isinstance(sensor, int) else sensor
-            samples = max(1, -(-(spp or sensor.sampler().sample_count()) // 2))
-            picture = self._picture(View(scene, sensor), sensor.film(), samples, _number(seed))
-            put_picture(sensor.film(), picture, self.aov_names())
+            sensor, samples = _resolved(scene, sensor, spp)
+            job = _Job(self._settings, self._model, self._nested, View(scene, sensor), samples, _number(seed))
+            put_picture(sensor.film(), as_filtered(job.picture(), sensor.film()), self.aov_names())
             return sensor.film().develop() if develop else mi.TensorXf()
 
-        def _picture(self, view: View, film: Any, spp: int, seed: int) -> Image:
-            """Color, what else the nested integrator and its film give, and our own further channels: (H, W, C)."""
-            seeds = pair_seeds(seed, 0)
-            halves = view.half(self._nested, spp, seeds[0]), view.half(self._nested, spp, seeds[1])
-            pair = pair_of(halves, view.guides(self._settings.aov_spp, seed), spp, seeds)
-            denoised = denoise_pair(self._model, pair)
-            further = (halves[0].further + halves[1].further) / 2
-            own = [AOVS[name][1](pair, denoised) for name in self._settings.aovs]
-            picture = np.concatenate([denoised.color, further, *(each for each in own if each is not None)], axis=-1)
-            return as_filtered(picture, film)
+        def render_backward(
+            self, scene: Any, params: Any, grad_in: Any, sensor: Any = 0, seed: Any = 0, spp: int = 0
+        ) -> None:
+            sensor, samples = _resolved(scene, sensor, spp)
+            job = _Job(self._settings, self._model, self._nested, View(scene, sensor), samples, _number(seed))
+            job.backward(params, as_filtered(np.array(grad_in, dtype=np.float32), sensor.film()))  # its own transpose
+
+        def render_forward(self, *_: Any, **__: Any) -> Any:
+            raise UsageError("n2n: has no forward-mode derivatives; dr.backward takes those in reverse mode")
 
         def aov_names(self) -> list[str]:
             own = [f"{name}.{component}" for name in self._settings.aovs for component in AOVS[name][0]]
@@ -131,21 +145,90 @@ def _integrator_class() -> Any:
     return N2NIntegrator
 
 
+@dataclass(frozen=True)
+class _Job:
+    """One picture to render: with what, of what, with how many samples per pixel of each half."""
+
+    settings: Settings
+    model: Model
+    nested: Any
+    view: View
+    spp: int
+    seed: int
+
+    def picture(self) -> Image:
+        """Color, what else the nested integrator and its film give, and our own further channels: (H, W, C)."""
+        model, halves = self._halves() if self.settings.adapt_steps else (self.model, self._plain_halves())
+        pair = self._pair(halves, self.spp)
+        denoised = denoise_pair(model, pair, residual=self.settings.residual)
+        further = (halves[0].further + halves[1].further) * np.float32(0.5)
+        own = [AOVS[name][1](pair, denoised) for name in self.settings.aovs]
+        return np.concatenate([denoised.color, further, *(each for each in own if each is not None)], axis=-1)
+
+    def backward(self, parameters: Any, slopes: Image) -> None:
+        """Carry derivatives with respect to the picture to the scene's parameters; not when adapting."""
+        import drjit as dr
+
+        if self.settings.adapt_steps:
+            raise UsageError("n2n: has no derivatives with adapt_steps; 0 is accepted")
+        with dr.suspend_grad():
+            halves = self._plain_halves()
+            pair = self._pair(halves, self.spp)
+        colors = _slopes(self.model, pair, slopes[..., :RGB], self.settings.residual)
+        further = slopes[..., RGB : RGB + halves[0].further.shape[-1]] * np.float32(0.5)
+        for color, seed in zip(colors, self._seeds, strict=True):
+            self.view.backward(self.nested, parameters, np.concatenate([color, further], axis=-1), self.spp, seed)
+
+    @property
+    def _seeds(self) -> tuple[int, int]:
+        return pair_seeds(self.seed, 0)
+
+    def _pair(self, halves: tuple[Half, Half], spp: int) -> Pair:
+        return pair_of(halves, self.view.guides(self.settings.aov_spp, self.seed), spp, self._seeds)
+
+    def _plain_halves(self) -> tuple[Half, Half]:
+        a, b = (self.view.half(self.nested, self.spp, seed) for seed in self._seeds)
+        return a, b
+
+    def _halves(self) -> tuple[Model, tuple[Half, Half]]:
+        """The network that has learned from most samples of both halves, if that helped, and the halves of all."""
+        trained, held = split(self.spp)
+        a, b = (self.view.half(self.nested, trained, seed) for seed in self._seeds)
+        c, d = (self.view.half(self.nested, held, seed) for seed in pair_seeds(self.seed, HELD_OUT_STREAM))
+        judge = (c.color + d.color) * np.float32(0.5)
+        found = adapt(self.settings.model, self._pair((a, b), trained), judge, self.settings.adapt_steps, self.seed)
+        return found.model, (together([(a, trained), (c, held)]), together([(b, trained), (d, held)]))
+
+
+def _slopes(model: Model, pair: Pair, slope: Image, residual: bool) -> list[Image]:
+    """Derivatives with respect to the colors of both halves, from those with respect to the denoised color."""
+    halves = pair_on(pair, compute_device())
+    colors = [half.color.clone().requires_grad_() for half in (halves.a, halves.b)]
+    a, b = (replace(half, color=color) for half, color in zip((halves.a, halves.b), colors, strict=True))
+    denoised = differentiable(model, TensorPair(a, b), residual=residual)
+    found = torch.autograd.grad(denoised, colors, to_nchw(np.ascontiguousarray(slope), denoised.device))
+    return [to_image(each) for each in found]
+
+
+def _resolved(scene: Any, sensor: Any, spp: int) -> tuple[Any, int]:
+    """The sensor meant by a number or itself, and samples per pixel of each half: of an odd number one is added."""
+    sensor = scene.sensors()[sensor] if isinstance(sensor, int) else sensor
+    return sensor, max(1, -(-(spp or sensor.sampler().sample_count()) // 2))
+
+
 def _settings(props: Any) -> Settings:
     """The parameters among the properties of the integrator. Raises `UsageError` for one that is not known."""
     import mitsuba as mi
 
-    defaults = Settings()
-    known = [field.name for field in fields(Settings)]
+    defaults = vars(Settings())
     for name in props.keys():  # noqa: SIM118 - not a dict
-        if name not in known and not isinstance(props[name], mi.Object):
-            raise UsageError(f"n2n: has no parameter {name}; accepted: {', '.join(known)}, and one nested integrator")
+        if name not in defaults and not isinstance(props[name], mi.Object):
+            raise UsageError(
+                f"n2n: has no parameter {name}; accepted: {', '.join(defaults)}, and one nested integrator"
+            )
+    found = {name: type(value)(props.get(name, value)) for name, value in defaults.items() if name != "aovs"}
     names = str(props.get("aovs", "")).replace(",", " ").split()
-    return Settings(
-        str(props.get("model", defaults.model)),
-        int(props.get("aov_spp", defaults.aov_spp)),
-        tuple(dict.fromkeys(names)),
-    )
+    return Settings(**found, aovs=tuple(dict.fromkeys(names)))
 
 
 def _nested(props: Any) -> Any:

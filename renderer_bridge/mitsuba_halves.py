@@ -60,6 +60,18 @@ class View:
             )
         return Half(np.ascontiguousarray(image[..., :RGB]), image[..., RGB:])
 
+    def backward(self, integrator: Any, parameters: Any, slopes: Image, spp: int, seed: int) -> None:
+        """Carry derivatives with respect to all channels of a half, (H, W, C), to the scene's `parameters`.
+
+        The samples are those of `half` with the same `seed`.
+        """
+        import mitsuba as mi
+
+        for index, samples in enumerate(self._passes(spp)):
+            part = mi.TensorXf(slopes * np.float32(samples / spp))
+            of_pass = derive_seed(seed, COLOR_STREAM, index)
+            integrator.render_backward(self.scene, parameters, part, self.pixels, seed=of_pass, spp=samples)
+
     def guides(self, spp: int, seed: int) -> dict[str, Image]:
         """Albedo in [0, 1] and unit normals in world space, (H, W, 3), by the names of a `Frame`'s layers."""
         import mitsuba as mi
@@ -90,6 +102,16 @@ class View:
 
     def _render(self, integrator: Any, spp: int, seed: int) -> NDArray[np.float64]:
         return np.array(integrator.render(self.scene, self.pixels, seed=seed, spp=spp), dtype=np.float64)
+
+
+def together(parts: list[tuple[Half, int]]) -> Half:
+    """Several renders of one picture, each with its samples per pixel, as one of all samples."""
+    total = sum(spp for _, spp in parts)
+    color, further = (
+        np.sum([getattr(half, name) * np.float32(spp / total) for half, spp in parts], axis=0, dtype=np.float32)
+        for name in ("color", "further")
+    )
+    return Half(color, further)
 
 
 def pair_of(halves: tuple[Half, Half], guides: dict[str, Image], spp: int, seeds: tuple[int, int]) -> Pair:

@@ -11,10 +11,13 @@ from small_scenes import HEIGHT, WIDTH, room, sensor, use_variant, write
 
 from denoiser.inference.denoise import denoise_pair
 from denoiser.model import load_model
+from online import mitsuba_plugin
+from online.adapt import Adapted
 from online.mitsuba_plugin import Settings, register, wrap
 from renderer_bridge.errors import SceneError, UsageError
+from renderer_bridge.frame import Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered
-from renderer_bridge.mitsuba_halves import View, pair_of
+from renderer_bridge.mitsuba_halves import Half, View, pair_of, together
 from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.seeds import pair_seeds
 
@@ -116,6 +119,67 @@ def test_alpha_is_kept(mi: Any) -> None:
 def test_parameters_of_the_scene_are_found_through_it(mi: Any, scene: Any) -> None:
     assert any(name.endswith("radiance.value") for name in mi.traverse(scene).keys())  # noqa: SIM118 - not a dict
     assert "nested" in str(scene.integrator())
+
+
+def test_training_on_the_pair_uses_all_samples_of_both_halves(
+    mi: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it does not help: the picture of the same model from halves of 3 + 1 samples."""
+    seen = []
+
+    def no_help(weights: str, pair: Pair, held_out: Image, steps: int, seed: int) -> Adapted:
+        seen.append((weights, pair.a.spp, held_out.shape, steps))
+        return Adapted(load_model(weights), -1.0, 1.0)
+
+    monkeypatch.setattr(mitsuba_plugin, "adapt", no_help)
+    picture = np.array(wrap(path_tracer(mi), adapt_steps=7).render(scene, seed=1, spp=8))
+    assert seen == [("unet", 3, (HEIGHT, WIDTH, 3), 7)]
+    assert picture.shape == (HEIGHT, WIDTH, 3) and np.isfinite(picture).all()
+
+
+def test_several_renders_are_one_of_all_their_samples() -> None:
+    one, three = (Half(np.full((2, 3, 3), value, np.float32), np.zeros((2, 3, 0), np.float32)) for value in (1, 5))
+    np.testing.assert_array_equal(together([(one, 1), (three, 3)]).color, np.full((2, 3, 3), 4, np.float32))
+
+
+@pytest.mark.slow
+def test_derivatives_reach_the_scene() -> None:
+    """With respect to the radiance of the lamp, against central differences with the same seed."""
+    if use_variant().startswith("scalar"):
+        pytest.skip("scalar variants have no derivatives")
+    import drjit as dr
+    import mitsuba as mi
+
+    register()
+    lamp = {"type": "point", "position": [2, 3, 0], "intensity": {"type": "rgb", "value": [20.0, 20.0, 20.0]}}
+    film = {"type": "hdrfilm", "width": 24, "height": 16}
+    scene = mi.load_dict({
+        "type": "scene", "sensor": {"type": "perspective", "film": film}, "lamp": lamp,
+        "ball": {"type": "sphere", "center": [0, 0, 5]},
+        "integrator": {"type": "n2n", "residual": False, "nested": {"type": "prb", "max_depth": 3}},
+    })  # fmt: skip
+    parameters = mi.traverse(scene)
+    weights = np.random.default_rng(0).random((16, 24, 3), dtype=np.float32)
+    scale = mi.Float(1.0)
+    dr.enable_grad(scale)
+    parameters["lamp.intensity.value"] = mi.Color3f(20.0) * scale
+    parameters.update()
+    image = mi.render(scene, parameters, spp=16, seed=1, seed_grad=2)
+    dr.backward(dr.sum(image * mi.TensorXf(weights), axis=None))
+
+    def value(factor: float) -> float:
+        parameters["lamp.intensity.value"] = mi.Color3f(20.0 * factor)
+        parameters.update()
+        return float((np.array(scene.integrator().render(scene, seed=2, spp=16), np.float64) * weights).sum())
+
+    with dr.suspend_grad():
+        expected = (value(1.1) - value(0.9)) / 0.2
+    assert dr.grad(scale)[0] == pytest.approx(expected, rel=0.05)  # bfloat16, and kinks of the network
+
+
+def test_forward_mode_is_refused(mi: Any, scene: Any) -> None:
+    with pytest.raises(UsageError, match="no forward-mode derivatives"):
+        scene.integrator().render_forward(scene, None)
 
 
 def test_invalid_samples_are_left_out() -> None:
