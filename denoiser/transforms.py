@@ -39,8 +39,13 @@ def tone_map(radiance: Tensor) -> Tensor:
     ratio = positive / (1 + positive)
     if not ratio.requires_grad:
         return ratio.pow_(1 / TONE_MAP_GAMMA)
-    ratio.register_hook(lambda slope: slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0))  # infinite at 0; counts as 0
+    ratio.register_hook(_finite)  # type: ignore[no-untyped-call]
     return ratio.pow(1 / TONE_MAP_GAMMA)
+
+
+def _finite(slope: Tensor) -> Tensor:
+    """A slope, 0 where it is infinite, as that of the tone map is at 0."""
+    return slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def tone_map_slope(radiance: Tensor) -> Tensor:

@@ -106,11 +106,10 @@ class View:
 
 def together(parts: list[tuple[Half, int]]) -> Half:
     """Several renders of one picture, each with its samples per pixel, as one of all samples."""
-    total = sum(spp for _, spp in parts)
-    color, further = (
-        np.sum([getattr(half, name) * np.float32(spp / total) for half, spp in parts], axis=0, dtype=np.float32)
-        for name in ("color", "further")
-    )
+    shares = [np.float32(spp / sum(each for _, each in parts)) for _, spp in parts]
+    halves = [half for half, _ in parts]
+    color: Image = np.sum([half.color * share for half, share in zip(halves, shares, strict=True)], axis=0)
+    further: Image = np.sum([half.further * share for half, share in zip(halves, shares, strict=True)], axis=0)
     return Half(color, further)
 
 
