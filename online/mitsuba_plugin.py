@@ -41,7 +41,7 @@ from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_pair, differentiable
 from denoiser.model import DEFAULT_NAME, Model, load_model
 from denoiser.transforms import to_image, to_nchw
-from online.adapt import adapt, split
+from online.pair_adaptation import adapt, split
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered, put_picture

@@ -12,8 +12,8 @@ from small_scenes import HEIGHT, WIDTH, room, sensor, use_variant, write
 from denoiser.inference.denoise import denoise_pair
 from denoiser.model import load_model
 from online import mitsuba_plugin
-from online.adapt import Adapted
 from online.mitsuba_plugin import Settings, register, wrap
+from online.pair_adaptation import Adapted
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered
