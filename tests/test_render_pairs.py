@@ -15,7 +15,7 @@ from apps import render_pairs as command_module
 from apps.render_pairs import VIEWS, main
 from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.mitsuba_pairs import render_pairs
+from renderer_bridge.mitsuba_pairs import render_view
 from renderer_bridge.pair_folder import list_pairs
 
 ROOT = Path(__file__).parent.parent
@@ -241,7 +241,7 @@ def test_lack_of_memory_is_told(render: Run, scene: Path, tmp_path: Path, monkey
     def hungry(*arguments: Any) -> Any:
         raise MemoryError("Unable to allocate 5 TiB")
 
-    monkeypatch.setattr(command_module, "render_pairs", hungry)
+    monkeypatch.setattr(command_module, "render_view", hungry)
     assert_refused(render(scene, "-o", tmp_path / "pairs"), 1, "not enough memory: Unable to allocate 5 TiB")
 
 
@@ -250,13 +250,13 @@ def test_lack_of_memory_is_told(render: Run, scene: Path, tmp_path: Path, monkey
 
 
 def test_ctrl_c_says_how_to_go_on(render: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*arguments: Any) -> Any:
-        for record in render_pairs(*arguments):
-            yield record
+    def interrupted(scene: Any, request: Any, folder: Any, camera: Any, index: int, views: int) -> Any:
+        if index == 1:
             raise KeyboardInterrupt
+        return render_view(scene, request, folder, camera, index, views)
 
     scene = write(tmp_path / "scene.xml", *room())
-    monkeypatch.setattr(command_module, "render_pairs", interrupted)
+    monkeypatch.setattr(command_module, "render_view", interrupted)
     code, lines = render(scene, "-o", tmp_path / "pairs", "--views", "3", "--spp", "1")
     assert code == 130
     assert lines[-1] == "interrupted: 1 views are complete; run the same command again to go on"
