@@ -17,6 +17,7 @@ and the same command again does what is missing.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import DONE, FAILED, progress_console, run
+from apps.denoise.adapting import adapted
 from apps.denoise.checking import check
 from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
@@ -83,6 +85,10 @@ class DenoiseConfig:
     """Learn from each picture alone, for about a minute, instead of the network; takes PNG and JPEG files too."""
     sampler: SamplerName = "original"
     """How --zero-shot makes two pictures of one (denoiser/inference/samplers.py)."""
+    adapt: float = 0.0
+    """Of pairs: first train on them for so many seconds; weights change only where the pairs prove the gain."""
+    save_model: Path | None = None
+    """Where to keep the adapted weights, a .safetensors file."""
     temporal: bool = False
     """Of a sequence with positions, or motion vectors: take the last result along, so that it flickers less."""
     overwrite: bool = False
@@ -126,7 +132,10 @@ def denoise(config: DenoiseConfig) -> int:
         wrong = "its name must end in .png" if len(jobs) == 1 else f"one input is accepted, not {len(jobs)}"
         raise UsageError(f"{config.png}: {wrong}")
     todo = [job for job in jobs if config.overwrite or not job.output.exists()]
-    return _one(config, jobs[0], todo, options) if len(jobs) == 1 else _many(config, jobs, todo, options)
+    with contextlib.ExitStack() as stack:
+        if config.adapt and todo:
+            options = stack.enter_context(adapted(jobs, options, config.adapt, config.save_model))
+        return _one(config, jobs[0], todo, options) if len(jobs) == 1 else _many(config, jobs, todo, options)
 
 
 def _options(config: DenoiseConfig) -> FileOptions:
@@ -138,6 +147,10 @@ def _options(config: DenoiseConfig) -> FileOptions:
         raise UsageError(
             "--temporal: needs each frame after the last, which --dask does not keep; one of them is accepted"
         )
+    if config.adapt < 0 or (config.save_model is not None and not config.adapt):
+        raise UsageError(f"--adapt {config.adapt:g}: seconds above 0 are needed, with --save-model too")
+    if config.adapt and config.dask is not None and config.save_model is None:
+        raise UsageError("--adapt with --dask: the workers need --save-model, a file that all of them can read")
     also = tuple(name.strip() for name in (config.also or "").split(",") if name.strip())
     return FileOptions(
         config.model,
