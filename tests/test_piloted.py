@@ -76,6 +76,12 @@ def test_the_pilot_sees_both_halves_and_their_mean_with_the_mean_of_their_layers
     assert [float(color.mean()) for color in seen] == [1.0, 3.0, 2.0]
 
 
+def test_without_the_residual_it_is_the_pilots_picture_of_the_mean() -> None:
+    result = denoise_pair_with(blurring, pair(), residual=False)
+    mean = (pair().a.color + pair().b.color) / 2
+    assert np.allclose(result.color, mean.mean(axis=(0, 1)), atol=1e-6) and result.error is not None
+
+
 def test_of_one_frame_it_is_the_pilots_picture() -> None:
     result = denoise_frame_with(blurring, pair().a)
     assert np.allclose(result.color, pair().a.color.mean(axis=(0, 1))) and result.error is None

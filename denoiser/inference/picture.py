@@ -80,8 +80,9 @@ def _guarded(frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], int, float]:
 def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> Denoised:
     pilot = find_pilot(options.pilot, options.sampler)
     if pilot is not None:
-        one = len(frames) == 1
-        return denoise_frame_with(pilot, frames[0]) if one else denoise_pair_with(pilot, Pair(frames[0], frames[1]))
+        if len(frames) == 1:
+            return denoise_frame_with(pilot, frames[0])
+        return denoise_pair_with(pilot, Pair(frames[0], frames[1]), options.residual)
     if len(frames) == 1:
         return denoise_frame(model, frames[0], precision=options.precision)
     return denoise_pair(model, Pair(frames[0], frames[1]), precision=options.precision, residual=options.residual)

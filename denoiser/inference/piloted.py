@@ -52,16 +52,18 @@ def denoise_frame_with(pilot: Pilot, frame: Frame) -> Denoised:
     return Denoised(color=pilot([frame.color], frame.albedo, frame.normal)[0])
 
 
-def denoise_pair_with(pilot: Pilot, pair: Pair) -> Denoised:
+def denoise_pair_with(pilot: Pilot, pair: Pair, residual: bool = True) -> Denoised:
     """The pilot's picture of the mean of both halves, plus what its pictures of the halves get wrong alike.
 
-    `error` is as in `denoise_pair`. The pilot sees the mean of both halves' albedo and normal: their noise is small
+    Without `residual` it is the pilot's picture of the mean. `error` is as in `denoise_pair`. The pilot sees the mean of both halves' albedo and normal: their noise is small
     beside that of color, and the difference to layers of their own was below 0.05 dB on average.
     """
     albedo, normal = _mean(pair.a.albedo, pair.b.albedo), _mean(pair.a.normal, pair.b.normal)
     mean = (pair.a.color + pair.b.color) * np.float32(0.5)
     pictures = pilot([pair.a.color, pair.b.color, mean], albedo, normal)
     a, b, of_mean = (to_nchw(picture, compute_device()) for picture in pictures)
+    if not residual:
+        return Denoised(color=to_image(of_mean), error=to_image(standard_error(a, b)))
     returned, left = return_residual(pair_on(pair, compute_device()), a, b)
     color = (of_mean + returned - (a + b) / 2).clamp_(min=0)
     return Denoised(color=to_image(color), error=to_image(torch.hypot(standard_error(a, b), left)))
