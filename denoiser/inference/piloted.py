@@ -55,9 +55,9 @@ def denoise_frame_with(pilot: Pilot, frame: Frame) -> Denoised:
 def denoise_pair_with(pilot: Pilot, pair: Pair, residual: bool = True) -> Denoised:
     """The pilot's picture of the mean of both halves, plus what its pictures of the halves get wrong alike.
 
-    Without `residual` it is the pilot's picture of the mean. `error` is as in `denoise_pair`. The pilot sees the mean of
-    both halves' albedo and normal: their noise is small beside that of color, and the difference to layers of their own
-    was below 0.05 dB on average.
+    Without `residual` it is the pilot's picture of the mean. `error` is as in `denoise_pair`. The pilot sees the
+    mean of both halves' albedo and normal: their noise is small beside that of color, and layers of
+    their own made a difference of less than 0.05 dB on average.
     """
     albedo, normal = _mean(pair.a.albedo, pair.b.albedo), _mean(pair.a.normal, pair.b.normal)
     mean = (pair.a.color + pair.b.color) * np.float32(0.5)
