@@ -37,7 +37,7 @@ def row(lines: list[str], layer: str) -> list[str]:
 def test_a_file_of_several_parts(tmp_path: Path) -> None:
     path = save(tmp_path / "x.exr", ("rgba", ["R", "G", "B", "A"]), ("N", ["N.X", "N.Y", "N.Z"]), ("id", ["Z"]))
     lines = shown(path)
-    assert any("part 'rgba': 6x4, scanline, piz" in line for line in lines)
+    assert "part 'rgba': 6x4, scanline, piz" in " ".join(" ".join(lines).split())  # a long path wraps the title
     assert ["(no name)", "R G B", "half", "color, replaced"] in [
         row([line], "(no name)") for line in lines if "R G" in line
     ]
