@@ -49,7 +49,8 @@ ARCHITECTURES: dict[str, Architecture] = {
 """The networks by the name in the header."""
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT_NAME = "unet"
+DEFAULT_NAME = "kernel"
+"""The shipped weights that denoise files; see weights/README.md."""
 MAX_HEADER_BYTES = 1 << 20
 _FLOATS = ("F16", "BF16", "F32")
 
@@ -116,7 +117,7 @@ def header(description: Description) -> dict[str, str]:
 
 
 def load_model(path_or_name: str | Path = DEFAULT_NAME) -> Model:
-    """Load weights from a file, or by the name of weights shipped with the package ("unet").
+    """Load weights from a file, or by the name of weights shipped with the package, "kernel" or "unet".
 
     Raises `WeightsError` when the file is missing, damaged, not safetensors, made for another network, or holds
     infinite or NaN weights.

@@ -39,12 +39,16 @@ from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 from renderer_bridge.frame import Image
 
+ONLINE_NAME = "unet"
+"""The shipped weights that training goes on from: over 31 frames of classroom the paper's network gained 0.8 dB by it,
+the kernel network 0.2 in its first 11."""
+
 
 @dataclass(frozen=True)
 class OnlineConfig:
     """How to train online; a trainer restored from a file must have the one it was saved with."""
 
-    init: str = "unet"
+    init: str = ONLINE_NAME
     """Weights to start from: a .safetensors file or the name of shipped weights; empty for random ones."""
     network: NetworkName = "unet"
     """Which network begins from random weights; others keep theirs."""

@@ -52,8 +52,8 @@ def test_the_gain_is_told_by_noisy_samples_as_by_the_truth() -> None:
 def test_the_weights_stay_where_training_did_not_help(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "relative_gain", lambda *_: (0.1, 0.2))
     found = adapt("unet", pair(), noisy(3), 1, 0)
-    assert not found.better or found.model.info == load_model().info
-    for name, value in load_model().network.state_dict().items():
+    assert not found.better or found.model.info == load_model("unet").info
+    for name, value in load_model("unet").network.state_dict().items():
         np.testing.assert_array_equal(found.model.network.state_dict()[name].numpy(), value.numpy())
 
 
@@ -62,5 +62,5 @@ def test_the_trained_weights_are_used_where_they_win(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "relative_gain", lambda *_: (0.2, 0.1))
     found = adapt("unet", pair(), noisy(3), 2, 0)
     assert found.better
-    shipped = load_model().network.state_dict()
+    shipped = load_model("unet").network.state_dict()
     assert any((value.cpu() != shipped[name]).any() for name, value in found.model.network.state_dict().items())

@@ -39,7 +39,7 @@ from denoiser.training.checkpoint import Log, open_run
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest, Outdated, Renderer
 from online.replay import PairFolderRenderer
-from online.trainer import OnlineConfig, OnlineTrainer
+from online.trainer import ONLINE_NAME, OnlineConfig, OnlineTrainer
 from renderer_bridge.atomic import sole_writer
 from renderer_bridge.camera_path import load_camera_path
 from renderer_bridge.errors import UsageError
@@ -78,7 +78,7 @@ class FlythroughConfig:
     """--no-training denoises with the weights as they are."""
     from_scratch: bool = False
     """Start from random weights instead of --weights."""
-    weights: str = "unet"
+    weights: str = ONLINE_NAME
     """Weights to start from: a .safetensors file or the name of shipped weights."""
     reprojection: bool = True
     """--no-reprojection makes every frame by itself."""
