@@ -31,6 +31,7 @@ CORES_PER_WORKER = 4
 """Of `local` without a number, but never fewer than two workers: one network keeps about four cores busy."""
 
 _CONNECT_S = 20
+_PATIENCE_S = 30.0
 _R = TypeVar("_R", covariant=True)
 Result = TypeVar("Result")
 
@@ -115,14 +116,21 @@ def spread(jobs: Sequence[Job[Result]], address: str) -> Iterator[tuple[int, Res
         futures = {client.submit(_run, job, pure=False): index for index, job in enumerate(jobs)}
         try:
             for future in distributed.as_completed(list(futures)):
-                index = futures.pop(future)
-                try:
-                    record = future.result()
-                except distributed.KilledWorker:
-                    record = WorkersDied("its workers died one after another; more memory for each is needed")
-                yield index, record
+                yield futures.pop(future), _record(distributed, client, future)
         finally:
             client.cancel(list(futures))
+
+
+def _record(distributed: Any, client: Any, future: Any) -> Any:
+    """The record of a job that ended. One kept by a worker that died since is made again, while there are workers."""
+    while True:
+        try:
+            return future.result(timeout=_PATIENCE_S)
+        except distributed.KilledWorker:
+            return WorkersDied("its workers died one after another; more memory for each is needed")
+        except distributed.TimeoutError:
+            if not client.scheduler_info()["workers"]:
+                return WorkersDied("no worker is left to run it; the same command goes on with new ones")
 
 
 def _run(job: Job[Result]) -> Result:
@@ -164,5 +172,5 @@ def _local_cluster(distributed: Any, number: str, jobs: int) -> Any:
     threads = str(max(1, int(os.environ.get("OMP_NUM_THREADS", cores)) // workers))
     with dask.config.set({"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads}):
         return distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
         )
