@@ -114,9 +114,19 @@ def spread(jobs: Sequence[Job[Result]], address: str) -> Iterator[tuple[int, Res
     distributed = _distributed()
     with _client(distributed, address, len(jobs)) as client:
         futures = {client.submit(_run, job, pure=False): index for index, job in enumerate(jobs)}
+        suspects = []
         try:
             for future in distributed.as_completed(list(futures)):
-                yield futures.pop(future), _record(distributed, client, future)
+                index, record = futures.pop(future), _record(distributed, client, future)
+                if isinstance(record, WorkersDied):
+                    suspects.append(index)
+                else:
+                    yield index, record
+            for index in suspects:  # one at a time: a job may only have waited on the workers that another killed
+                future = client.submit(_run, jobs[index], pure=False)
+                futures[future] = index
+                yield index, _record(distributed, client, future)
+                del futures[future]
         finally:
             client.cancel(list(futures))
 

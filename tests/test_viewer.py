@@ -23,7 +23,7 @@ def open_and_close(config):
     def close():
         print(time.time(), flush=True)
         window.close()
-    window.worker.scene_opened.connect(lambda scene: QTimer.singleShot(1500, close))
+    window.session.worker.scene_opened.connect(lambda scene: QTimer.singleShot(1500, close))
     return application, window
 viewer._open = open_and_close
 sys.exit(viewer.main(["--spp", "200", "--width", "640", "--height", "480", "--from-scratch"]))
