@@ -39,9 +39,10 @@ import torch
 
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_pair, differentiable
-from denoiser.model import DEFAULT_NAME, Model, load_model
+from denoiser.model import Model, load_model
 from denoiser.transforms import to_image, to_nchw
 from online.pair_adaptation import adapt, split
+from online.trainer import ONLINE_NAME
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered, put_picture
@@ -66,7 +67,7 @@ AOVS: dict[str, tuple[str, Callable[[Pair, Denoised], Image | None]]] = {
 class Settings:
     """The integrator's parameters. Raises `UsageError` for one that is not accepted."""
 
-    model: str = DEFAULT_NAME
+    model: str = ONLINE_NAME
     aov_spp: int = AOV_SPP
     adapt_steps: int = 0
     residual: bool = True

@@ -40,8 +40,8 @@ from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 from renderer_bridge.frame import Image
 
 ONLINE_NAME = "unet"
-"""The shipped weights that training goes on from: over 31 frames of classroom the paper's network gained 0.8 dB by it,
-the kernel network 0.2 in its first 11."""
+"""The shipped weights that training goes on from: over 31 frames of classroom at 240x135 the paper's network gained
+0.46 dB by it, an earlier state of the kernel network's weights 0.23 (means of 4 frames, each alone; one flight)."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import pytest
 from small_scenes import HEIGHT, WIDTH, room, sensor, use_variant, write
 
 from denoiser.inference.denoise import denoise_pair
-from denoiser.model import DEFAULT_NAME, load_model
+from denoiser.model import load_model
 from online import mitsuba_plugin
 from online.mitsuba_plugin import Settings, register, wrap
 from online.pair_adaptation import Adapted
+from online.trainer import ONLINE_NAME
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered
@@ -66,7 +67,7 @@ def test_it_is_the_denoised_pair_of_the_halves(mi: Any, scene: Any) -> None:
     seeds = pair_seeds(3, 0)
     view = View(scene, scene.sensors()[0])
     halves = view.half(path_tracer(mi), 3, seeds[0]), view.half(path_tracer(mi), 3, seeds[1])
-    color = denoise_pair(load_model(), pair_of(halves, view.guides(8, 3), 3, seeds)).color
+    color = denoise_pair(load_model(ONLINE_NAME), pair_of(halves, view.guides(8, 3), 3, seeds)).color
     # threads add up a pixel's samples in any order: once in some runs the last bits differ
     np.testing.assert_allclose(found, as_filtered(color, scene.sensors()[0].film()), rtol=1e-3, atol=1e-5)
 
@@ -134,7 +135,7 @@ def test_training_on_the_pair_uses_all_samples_of_both_halves(
 
     monkeypatch.setattr(mitsuba_plugin, "adapt", no_help)
     picture = np.array(wrap(path_tracer(mi), adapt_steps=7).render(scene, seed=1, spp=8))
-    assert seen == [(DEFAULT_NAME, 3, (HEIGHT, WIDTH, 3), 7)]
+    assert seen == [(ONLINE_NAME, 3, (HEIGHT, WIDTH, 3), 7)]
     assert picture.shape == (HEIGHT, WIDTH, 3) and np.isfinite(picture).all()
 
 
