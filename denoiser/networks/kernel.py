@@ -29,11 +29,15 @@ ALIGNMENT = 2**LEVELS
 ALBEDO_GUARD = 0.05
 """Added to albedo where radiance is divided by it, and multiplied again: black surfaces reflect light too."""
 
-GATES = (0.03, 0.97)
-"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate for good."""
+GATES = (0.001, 0.999)
+"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate for good; with 0.03, that
+much of what surrounds a lamp came into its edge."""
 
 LEAST_SHARE = 1e-3
 """Smallest weight of a sample when resolution is halved, beside 1."""
+
+FIRST_DETAIL = 2.0
+"""Initial logit of the share of a pixel's own albedo, against the kernels' mean of albedo."""
 
 HEAD_SCALE = 0.1
 """Initial weights of the heads over those of He et al.: kernels begin nearly as box filters."""
@@ -44,8 +48,9 @@ class KernelNetwork(nn.Module):
 
         down{level}a, b     3x3, max-pool 2x2 between levels             half to sixteenth resolution
         up{level}a, b       3x3, after nearest upsampling, joined to `down` of the same level
-        head{level}         3x3 -> 25 logits and, but for the coarsest, a gate; level 0 is full resolution: 4 x 27
+        head{level}         3x3 -> 25 logits and, but for the coarsest, a gate; level 0 is full resolution: 4 x 28
                             channels of half resolution, with the weight of each sample when resolution is halved
+                            and the share of the pixel's own albedo
 
     Leaky ReLU of slope 0.1 throughout. The color's exposure should be that of training (`transforms.exposure`).
     """
@@ -65,9 +70,11 @@ class KernelNetwork(nn.Module):
             self.add_module(f"up{level}a", _conv(WIDTHS[level] + width, width))
             self.add_module(f"up{level}b", _conv(width, width))
         for level in range(LEVELS + 1):
-            channels = 4 * (TAPS + 2) if level == 0 else TAPS + (level < LEVELS)
+            channels = 4 * (TAPS + 3) if level == 0 else TAPS + (level < LEVELS)
             head = _conv(WIDTHS[max(level, 1) - 1], channels)
             head.weight.data.mul_(HEAD_SCALE)
+            if level == 0:
+                head.bias.data[-4:] = FIRST_DETAIL  # type: ignore[index]
             self.add_module(f"head{level}", head)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -80,13 +87,12 @@ class KernelNetwork(nn.Module):
             raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
         color, albedo = x[:, :3].float(), x[:, 3:6].float()
         guard = albedo + ALBEDO_GUARD
-        irradiance = color / guard
-        features = torch.cat([tone_map(color), tone_map(irradiance), x[:, 3:].float()], dim=1)
-        return reconstructed(irradiance, self.logits(features), guard.mean(dim=1, keepdim=True)) * guard
+        features = torch.cat([tone_map(color), tone_map(color / guard), x[:, 3:].float()], dim=1)
+        return reconstructed(color, self.logits(features), guard)
 
     def logits(self, features: Tensor) -> list[Tensor]:
         """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
-        then at full resolution the weight in the next coarser one."""
+        then at full resolution the weight in the next coarser one and the share of the pixel's own albedo."""
         h = F.pixel_unshuffle(features.to(self.dtype), 2).contiguous(memory_format=torch.channels_last)
         skips = []
         for level in range(1, LEVELS + 1):
@@ -113,31 +119,30 @@ class KernelNetwork(nn.Module):
 def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
     """Apply the kernels of all resolutions to `image` (N, 3, H, W), from coarse to fine.
 
-    `guard` (N, 1, H, W) is the mean of what radiance was divided by: pixels count by it, in means and where resolution
-    is halved, for radiance over a small albedo is large and must not rule its surroundings. Any further picture of the
-    same samples may take the place of `image`: light groups, denoised by the kernels of their sum, add up to it.
+    `guard` (N, 3, H, W) is albedo, a little brightened. Two pictures come of it: the kernels' means of radiance, and the
+    same over their means of `guard`, times the pixel's own: sharp where albedo has texture, wrong where albedo itself
+    is noisy. A logit of each pixel blends them. Any further picture of the same samples may take the place of `image`:
+    light groups, denoised by the kernels of their sum, add up to it.
     """
-    share = torch.sigmoid(logits[0][:, TAPS + 1 :].float()) + LEAST_SHARE
-    weight, pyramid, guards = guard * share, [image], [guard]
+    weight = torch.sigmoid(logits[0][:, TAPS + 1 : TAPS + 2].float()) + LEAST_SHARE
+    pyramid = [torch.cat([image, guard], dim=1)]
     while len(pyramid) < len(logits):
         coarser = F.avg_pool2d(weight, 2)
         pyramid.append(F.avg_pool2d(pyramid[-1] * weight, 2) / coarser)
-        guards.append(F.avg_pool2d(guards[-1], 2))
         weight = coarser
-    result = _mean(pyramid[-1], guards[-1], logits[-1])
+    result = _means(pyramid[-1], logits[-1])
     low, high = GATES
     for level in range(len(logits) - 2, -1, -1):
         gate = low + (high - low) * torch.sigmoid(logits[level][:, TAPS : TAPS + 1].float())
-        finer = _mean(pyramid[level], guards[level], logits[level])
         coarser = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
-        result = torch.lerp(finer, coarser, gate)
-    return result
+        result = torch.lerp(_means(pyramid[level], logits[level]), coarser, gate)
+    return torch.lerp(result[:, :3], result[:, 3:] * guard, torch.sigmoid(logits[0][:, TAPS + 2 :].float()))
 
 
-def _mean(image: Tensor, guard: Tensor, logits: Tensor) -> Tensor:
-    """Mean of the neighbours, weighted by kernel and guard."""
-    sums = filtered(torch.cat([image * guard, guard], dim=1), logits[:, :TAPS])
-    return sums[:, :3] / sums[:, 3:]
+def _means(both: Tensor, logits: Tensor) -> Tensor:
+    """Means of the neighbours of radiance and guard (N, 6, H, W): of radiance, and that over guard's."""
+    sums = filtered(both, logits[:, :TAPS])
+    return torch.cat([sums[:, :3], sums[:, :3] / sums[:, 3:]], dim=1)
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
