@@ -42,13 +42,26 @@ def test_kernels_are_linear_in_the_picture() -> None:
     """Light groups, denoised by the kernels of their sum, add up to it."""
     torch.manual_seed(2)
     sizes = [(SIZE[0] >> level, SIZE[1] >> level) for level in range(5)]
-    channels = [TAPS + 2, TAPS + 1, TAPS + 1, TAPS + 1, TAPS]
+    channels = [TAPS + 3, TAPS + 1, TAPS + 1, TAPS + 1, TAPS]
     logits = [torch.randn(1, count, *size) for count, size in zip(channels, sizes, strict=True)]
     one, other = torch.rand(2, 1, 3, *SIZE)
-    weight = torch.rand(1, 1, *SIZE) + 0.05
-    both = reconstructed(one + other, logits, weight)
-    parts = reconstructed(one, logits, weight) + reconstructed(other, logits, weight)
+    guard = torch.rand(1, 3, *SIZE) + 0.05
+    both = reconstructed(one + other, logits, guard)
+    parts = reconstructed(one, logits, guard) + reconstructed(other, logits, guard)
     torch.testing.assert_close(parts, both, rtol=1e-5, atol=1e-6)  # float32 rounding
+
+
+def test_noisy_albedo_is_left_alone_where_the_network_says_so() -> None:
+    """A share near 0 gives means of the samples, whatever the albedo; near 1 a flat light on a texture keeps it."""
+    torch.manual_seed(3)
+    sizes = [(SIZE[0] >> level, SIZE[1] >> level) for level in range(5)]
+    channels = [TAPS + 3, TAPS + 1, TAPS + 1, TAPS + 1, TAPS]
+    logits = [torch.randn(1, count, *size) for count, size in zip(channels, sizes, strict=True)]
+    guard, light = torch.rand(1, 3, *SIZE) + 0.05, torch.full((1, 3, *SIZE), 0.7)
+    logits[0][:, TAPS + 2] = -30.0
+    torch.testing.assert_close(reconstructed(light, logits, guard), light)
+    logits[0][:, TAPS + 2] = 30.0
+    torch.testing.assert_close(reconstructed(light * guard, logits, guard), light * guard)
 
 
 def test_missing_layers_are_told_from_black_ones() -> None:
@@ -60,7 +73,7 @@ def test_missing_layers_are_told_from_black_ones() -> None:
 
 def test_parameters_and_sizes() -> None:
     net = network()
-    assert sum(parameter.numel() for parameter in net.parameters()) == 1_157_795
+    assert sum(parameter.numel() for parameter in net.parameters()) == 1_159_527
     with pytest.raises(ValueError, match="multiples of 16, not"):
         net(torch.zeros(1, 11, 16, 24))
     with pytest.raises(ValueError, match="takes 11 channels"):

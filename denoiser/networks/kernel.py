@@ -30,8 +30,8 @@ ALBEDO_GUARD = 0.05
 """Added to albedo where radiance is divided by it, and multiplied again: black surfaces reflect light too."""
 
 GATES = (0.001, 0.999)
-"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate for good; with 0.03, that
-much of what surrounds a lamp came into its edge."""
+"""Share of the coarser resolution in a pixel. Gates that may close die at a high learning rate for good; with 0.03,
+that much of what surrounds a lamp came into its edge."""
 
 LEAST_SHARE = 1e-3
 """Smallest weight of a sample when resolution is halved, beside 1."""
@@ -74,7 +74,7 @@ class KernelNetwork(nn.Module):
             head = _conv(WIDTHS[max(level, 1) - 1], channels)
             head.weight.data.mul_(HEAD_SCALE)
             if level == 0:
-                head.bias.data[-4:] = FIRST_DETAIL  # type: ignore[index]
+                nn.init.constant_(head.bias[-4:], FIRST_DETAIL)  # type: ignore[index]
             self.add_module(f"head{level}", head)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -119,10 +119,10 @@ class KernelNetwork(nn.Module):
 def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
     """Apply the kernels of all resolutions to `image` (N, 3, H, W), from coarse to fine.
 
-    `guard` (N, 3, H, W) is albedo, a little brightened. Two pictures come of it: the kernels' means of radiance, and the
-    same over their means of `guard`, times the pixel's own: sharp where albedo has texture, wrong where albedo itself
-    is noisy. A logit of each pixel blends them. Any further picture of the same samples may take the place of `image`:
-    light groups, denoised by the kernels of their sum, add up to it.
+    `guard` (N, 3, H, W) is albedo, a little brightened. Two pictures come of it: the kernels' means of radiance, and
+    the same over their means of `guard`, times the pixel's own: sharp where albedo has texture, wrong where albedo
+    itself is noisy. A logit of each pixel blends them. Any further picture of the same samples may take the place of
+    `image`: light groups, denoised by the kernels of their sum, add up to it.
     """
     weight = torch.sigmoid(logits[0][:, TAPS + 1 : TAPS + 2].float()) + LEAST_SHARE
     pyramid = [torch.cat([image, guard], dim=1)]
