@@ -130,19 +130,14 @@ def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
         coarser = F.avg_pool2d(weight, 2)
         pyramid.append(F.avg_pool2d(pyramid[-1] * weight, 2) / coarser)
         weight = coarser
-    result = _means(pyramid[-1], logits[-1])
+    result = filtered(pyramid[-1], logits[-1])
     low, high = GATES
     for level in range(len(logits) - 2, -1, -1):
         gate = low + (high - low) * torch.sigmoid(logits[level][:, TAPS : TAPS + 1].float())
         coarser = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
-        result = torch.lerp(_means(pyramid[level], logits[level]), coarser, gate)
-    return torch.lerp(result[:, :3], result[:, 3:] * guard, torch.sigmoid(logits[0][:, TAPS + 2 :].float()))
-
-
-def _means(both: Tensor, logits: Tensor) -> Tensor:
-    """Means of the neighbours of radiance and guard (N, 6, H, W): of radiance, and that over guard's."""
-    sums = filtered(both, logits[:, :TAPS])
-    return torch.cat([sums[:, :3], sums[:, :3] / sums[:, 3:]], dim=1)
+        result = filtered(torch.lerp(pyramid[level], coarser, gate), logits[level][:, :TAPS])
+    own = result[:, :3] / result[:, 3:] * guard
+    return torch.lerp(result[:, :3], own, torch.sigmoid(logits[0][:, TAPS + 2 :].float()))
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
