@@ -27,7 +27,7 @@ from denoiser.networks.unet import UNet
 from denoiser.training.checkpoint import CONFIG, LOG, MODEL, OPTIMIZER
 from denoiser.training.config import TrainConfig
 from denoiser.training.loop import MAX_SKIPPED_IN_ROW, TrainRecord, update_average
-from denoiser.training.train import new_state, train, train_step
+from denoiser.training.train import batch_loss, new_state, train, train_step
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 
 module = importlib.import_module("denoiser.training.train")  # the name alone may be the function
@@ -384,3 +384,15 @@ def test_two_processes_train_one_network(toy: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(rows(tmp_path)) == 3 and load_model(tmp_path / MODEL).info["steps"] == "3"
     assert done.stderr.count("error from pairs") == 2  # one process speaks, after steps 2 and 3
+
+
+def test_a_crop_of_large_loss_pulls_no_harder_than_one_at_the_clip() -> None:
+    """Gradients of two crops, off by 0.1 and by 10: alone, and in one batch with a clip of 0.5."""
+    config = dataclasses.replace(SMALL, loss="l2", crop_clip=0.5)
+    prediction = torch.zeros(2, 3, 4, 4, requires_grad=True)
+    target = torch.stack([torch.full((3, 4, 4), 0.1), torch.full((3, 4, 4), 10.0)])
+    batch_loss(prediction, target, config).backward()
+    pixels = prediction[0].numel()
+    assert prediction.grad is not None
+    torch.testing.assert_close(prediction.grad[0], torch.full((3, 4, 4), -2 * 0.1 / (2 * pixels)))
+    torch.testing.assert_close(prediction.grad[1], torch.full((3, 4, 4), -2 * 0.5 / (2 * pixels)))

@@ -109,7 +109,16 @@ def train_step(
     x = network_input(config).stack(on_device)  # (N, 9 or 11, H, W)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         prediction = forward(x)
-    return descend(state, LOSSES[config.loss](prediction, target), config, rate)
+    return descend(state, batch_loss(prediction, target, config), config, rate)
+
+
+def batch_loss(prediction: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
+    """Mean of the crops' losses, crops (N, 3, H, W); with `crop_clip` c one of loss l weighs min(1, c / sqrt(l))."""
+    loss = LOSSES[config.loss]
+    if not config.crop_clip:
+        return loss(prediction, target)
+    losses = torch.stack([loss(*crop) for crop in zip(prediction, target, strict=True)])
+    return (losses * (config.crop_clip / losses.detach().sqrt()).clamp(max=1)).mean()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
