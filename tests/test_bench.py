@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import apps.bench.online as bench_online
+import apps.bench.plugin as bench_plugin
 from apps.bench.figure import in_turn
 from online.trainer import OnlineConfig
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
@@ -45,6 +46,14 @@ def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench_online, name, value)
     (figure,) = bench_online.bench_growth(BUILTIN_SCENE)
     assert "MiB" in figure.value or "needs Linux" in figure.detail
+
+
+def test_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = (("PIXELS", 400), ("SPP", (2,)), ("SEEDS", (1,)), ("REFERENCE_SPP", 16), ("LARGEST_SPP", 8))
+    for name, value in (*small, ("GRADIENT_PIXELS", 200), ("GRADIENT_SPP", 2), ("VARIANTS", ("auto", "scalar"))):
+        monkeypatch.setattr(bench_plugin, name, value)
+    names = [figure.name for figure in bench_plugin.bench_plugin([BUILTIN_SCENE])]
+    assert len(names) == 1 + 2 * len(bench_plugin.MODELS) * 2 and "derivative" in names[0]
 
 
 def test_window() -> None:

@@ -4,6 +4,7 @@
     python -m apps.bench --only render train
     python -m apps.bench --only flight rest growth window      training while rendering, about ten minutes
     python -m apps.bench --only check --scenes a.xml b.xml     alarms of the checks of n2n-denoise
+    python -m apps.bench --only plugin --scenes a.xml b.xml    <integrator type="n2n"> beside the scene's own integrator
 
 Each figure is the median over pairs of runs taken in turn (ours, peer, ours, peer, ...), so that a machine whose speed
 drifts slows both. Absolute seconds are printed for orientation only.
@@ -31,6 +32,7 @@ from rich.table import Table
 from apps.bench.check import bench_check
 from apps.bench.figure import Figure, in_turn
 from apps.bench.online import bench_flight, bench_growth, bench_rest
+from apps.bench.plugin import bench_plugin
 from apps.bench.window import bench_window
 from apps.command import progress_console, run
 from denoiser.inference.denoise import denoise_frame
@@ -49,7 +51,7 @@ from renderer_bridge.mitsuba_render import render_color, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 
-Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check"]
+Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin"]
 PARTS = get_args(Part)
 
 RENDER_SIZE = (320, 180)
@@ -67,7 +69,8 @@ class BenchConfig:
     only: tuple[Part, ...] = PARTS
     """Which parts to measure."""
     scenes: tuple[Path, ...] = ()
-    """Scenes, or folders of pairs, of the part "check"; six procedural scenes when none are given."""
+    """Scenes of the part "plugin", else `scene`; scenes or folders of pairs of the part "check", else six procedural
+    scenes."""
     repeats: int = 5
     """Pairs of runs per figure."""
 
@@ -90,6 +93,7 @@ def bench(config: BenchConfig) -> None:
         "growth": lambda config: bench_growth(config.scene),
         "window": lambda config: bench_window(config.scene),
         "check": lambda config: bench_check(config.scenes),
+        "plugin": lambda config: bench_plugin(config.scenes or (config.scene,)),
     }
     table = Table(
         "figure", "measured", "wanted", "seconds, medians", title=f"{config.scene}, {torch.get_num_threads()} threads"
