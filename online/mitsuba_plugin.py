@@ -18,8 +18,11 @@ holds it too, so that `film.bitmap()` and `film.write()` work as ever; its filte
 
     model       weights: a .safetensors file, or the name of shipped ones      (default: the shipped ones)
     aov_spp     samples per pixel of albedo and normal                         (default: 8)
-    adapt_steps steps of training on this very pair before it is denoised; a quarter of the samples is held out and
-                judges whether that helped, else the weights stay as they are  (default: 0)
+    aov_kind    what albedo and normal show: first-diffuse, what is seen through glass, in mirrors and on polished
+                metal; first-hit, the first surface; auto, as n2n-render-pairs: first-diffuse, but first-hit in the
+                scalar variants, which are slow at following                   (default: auto)
+    adapt_steps most steps of training on this very pair before it is denoised; a quarter of the picture is held out
+                and judges whether that helped, else the weights stay as they are              (default: 0)
     residual    whether what both halves get wrong alike is given back         (default: true)
     aovs        further channels of the picture, separated by commas: noisy, albedo, normal, error      (default: none)
 
@@ -30,9 +33,10 @@ gains of the residual, albedo and normal count as constant.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -40,19 +44,22 @@ import torch
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_pair, differentiable
 from denoiser.model import Model, load_model
+from denoiser.training.adapt import AdaptConfig, adapt
 from denoiser.transforms import to_image, to_nchw
-from online.pair_adaptation import adapt, split
 from online.trainer import ONLINE_NAME
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Denoised, Image, Pair
+from renderer_bridge.mitsuba_aovs import AovKind
 from renderer_bridge.mitsuba_film import as_filtered, put_picture
-from renderer_bridge.mitsuba_halves import RGB, Half, View, pair_of, together
+from renderer_bridge.mitsuba_halves import RGB, Half, View, pair_of
 from renderer_bridge.mitsuba_messages import no_warnings
 from renderer_bridge.mitsuba_renderer import AOV_SPP
 from renderer_bridge.seeds import pair_seeds
 
 NAME = "n2n"
-HELD_OUT_STREAM = 2  # pair_seeds: apart from the halves
+
+ChosenKind = Literal["auto"] | AovKind
+KINDS: tuple[ChosenKind, ...] = ("auto", *get_args(AovKind))
 
 AOVS: dict[str, tuple[str, Callable[[Pair, Denoised], Image | None]]] = {
     "noisy": ("RGB", lambda pair, _: (pair.a.color + pair.b.color) * np.float32(0.5)),
@@ -69,6 +76,7 @@ class Settings:
 
     model: str = ONLINE_NAME
     aov_spp: int = AOV_SPP
+    aov_kind: ChosenKind = "auto"
     adapt_steps: int = 0
     residual: bool = True
     aovs: tuple[str, ...] = ()
@@ -76,6 +84,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.aov_spp < 1:
             raise UsageError(f"n2n: aov_spp is {self.aov_spp}; at least 1 is needed")
+        if self.aov_kind not in KINDS:
+            raise UsageError(f"n2n: aov_kind is {self.aov_kind}; accepted: {', '.join(KINDS)}")
         if self.adapt_steps < 0:
             raise UsageError(f"n2n: adapt_steps is {self.adapt_steps}; 0 or more are accepted")
         unknown = [name for name in self.aovs if name not in AOVS]
@@ -159,8 +169,9 @@ class _Job:
 
     def picture(self) -> Image:
         """Color, what else the nested integrator and its film give, and our own further channels: (H, W, C)."""
-        model, halves = self._halves() if self.settings.adapt_steps else (self.model, self._plain_halves())
-        pair = self._pair(halves, self.spp)
+        halves = self._halves()
+        pair = self._pair(halves)
+        model = _adapted(self.model, pair, self.settings.adapt_steps, self.seed)
         denoised = denoise_pair(model, pair, residual=self.settings.residual)
         further = (halves[0].further + halves[1].further) * np.float32(0.5)
         own = [AOVS[name][1](pair, denoised) for name in self.settings.aovs]
@@ -173,8 +184,8 @@ class _Job:
         if self.settings.adapt_steps:
             raise UsageError("n2n: has no derivatives with adapt_steps; 0 is accepted")
         with dr.suspend_grad():
-            halves = self._plain_halves()
-            pair = self._pair(halves, self.spp)
+            halves = self._halves()
+            pair = self._pair(halves)
         colors = _slopes(self.model, pair, slopes[..., :RGB], self.settings.residual)
         further = slopes[..., RGB : RGB + halves[0].further.shape[-1]] * np.float32(0.5)
         for color, seed in zip(colors, self._seeds, strict=True):
@@ -184,21 +195,28 @@ class _Job:
     def _seeds(self) -> tuple[int, int]:
         return pair_seeds(self.seed, 0)
 
-    def _pair(self, halves: tuple[Half, Half], spp: int) -> Pair:
-        return pair_of(halves, self.view.guides(self.settings.aov_spp, self.seed), spp, self._seeds)
+    def _pair(self, halves: tuple[Half, Half]) -> Pair:
+        settings = self.settings
+        kind = None if settings.aov_kind == "auto" else settings.aov_kind
+        guides = self.view.guides(self.nested, settings.aov_spp, self.seed, kind)
+        return pair_of(halves, guides, self.spp, self._seeds)
 
-    def _plain_halves(self) -> tuple[Half, Half]:
+    def _halves(self) -> tuple[Half, Half]:
         a, b = (self.view.half(self.nested, self.spp, seed) for seed in self._seeds)
         return a, b
 
-    def _halves(self) -> tuple[Model, tuple[Half, Half]]:
-        """The network that has learned from most samples of both halves, if that helped, and the halves of all."""
-        trained, held = split(self.spp)
-        a, b = (self.view.half(self.nested, trained, seed) for seed in self._seeds)
-        c, d = (self.view.half(self.nested, held, seed) for seed in pair_seeds(self.seed, HELD_OUT_STREAM))
-        judge = (c.color + d.color) * np.float32(0.5)
-        found = adapt(self.settings.model, self._pair((a, b), trained), judge, self.settings.adapt_steps, self.seed)
-        return found.model, (together([(a, trained), (c, held)]), together([(b, trained), (d, held)]))
+
+def _adapted(model: Model, pair: Pair, steps: int, seed: int) -> Model:
+    """The network after at most `steps` steps on `pair`, where that is proven to help, else `model`."""
+    if not steps:
+        return model
+    looks = adapt(model, [pair], AdaptConfig(seconds=math.inf, steps=steps, seed=seed))
+    while True:
+        try:
+            next(looks)
+        except StopIteration as end:
+            found: Model = end.value
+            return found
 
 
 def _slopes(model: Model, pair: Pair, slope: Image, residual: bool) -> list[Image]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Frame, Image, Pair
+from renderer_bridge.mitsuba_aovs import AovKind, aov_integrator, kind_for
 from renderer_bridge.mitsuba_film import color_channels, film_size, pixel_sensor
 from renderer_bridge.mitsuba_launch import CHUNK_SAMPLES, Launch, channels_of, mean_samples
 from renderer_bridge.mitsuba_messages import no_warnings
@@ -72,13 +73,17 @@ class View:
             of_pass = derive_seed(seed, COLOR_STREAM, index)
             integrator.render_backward(self.scene, parameters, part, self.pixels, seed=of_pass, spp=samples)
 
-    def guides(self, spp: int, seed: int) -> dict[str, Image]:
-        """Albedo in [0, 1] and unit normals in world space, (H, W, 3), by the names of a `Frame`'s layers."""
+    def guides(self, integrator: Any, spp: int, seed: int, kind: AovKind | None = None) -> dict[str, Image]:
+        """Albedo in [0, 1] and unit normals in world space, (H, W, 3), by the names of a `Frame`'s layers.
+
+        They show what `kind` says (`mitsuba_aovs`; None: what suits the variant) of what `integrator` renders.
+        """
         import mitsuba as mi
 
-        aov = mi.load_dict({"type": "aov", "aovs": ",".join(f"{name}:{name}" for name in GUIDES)})
-        scene = MitsubaScene(Path("scene"), mi.variant(), self.scene, (self.pixels,), {}, aov, "aov")
-        means, _ = mean_samples(Launch(scene, self.pixels, aov, self.size, GUIDES), spp, (seed, AOV_STREAM))
+        name = "volpath" if _renders_media(integrator) else "path"
+        scene = MitsubaScene(Path("scene"), mi.variant(), self.scene, (self.pixels,), {}, integrator, name)
+        aovs = aov_integrator(scene, list(GUIDES), kind or kind_for(scene.variant))
+        means, _ = mean_samples(Launch(scene, self.pixels, aovs, self.size, GUIDES), spp, (seed, AOV_STREAM))
         places = channels_of(GUIDES)
         return {
             LAYER_OF_AOV[name]: to_numpy(layer(FINISH_OF_AOV[name](means[where]), self.size))
@@ -104,13 +109,9 @@ class View:
         return np.array(integrator.render(self.scene, self.pixels, seed=seed, spp=spp), dtype=np.float64)
 
 
-def together(parts: list[tuple[Half, int]]) -> Half:
-    """Several renders of one picture, each with its samples per pixel, as one of all samples."""
-    shares = [np.float32(spp / sum(each for _, each in parts)) for _, spp in parts]
-    halves = [half for half, _ in parts]
-    color: Image = np.sum([half.color * share for half, share in zip(halves, shares, strict=True)], axis=0)
-    further: Image = np.sum([half.further * share for half, share in zip(halves, shares, strict=True)], axis=0)
-    return Half(color, further)
+def _renders_media(integrator: Any) -> bool:
+    """Whether it is one of those that render media - volpath, volpathmis, prbvolpath - told by the names of classes."""
+    return "vol" in f"{type(integrator).__name__} {integrator.class_name()}".lower()
 
 
 def pair_of(halves: tuple[Half, Half], guides: dict[str, Image], spp: int, seeds: tuple[int, int]) -> Pair:

@@ -1,6 +1,7 @@
 """Adapting to the pairs at hand: what is held out judges, and without proof nothing changes."""
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,8 +66,14 @@ def test_random_weights_are_adapted_and_better_in_truth() -> None:
 
 def test_without_proof_the_given_weights_are_kept() -> None:
     before = model()
-    records, after = run(adapt(before, [pair()], AdaptConfig(1e9, 1e-9, 2, 64, 2, 2, precision="fp32")))
+    config = replace(QUICK, learning_rate=1e-9, check_every=2, patience=2)
+    records, after = run(adapt(before, [pair()], config))
     assert after is before and len(records) == 2 and records[-1].best == 0
+
+
+def test_it_ends_after_the_steps_given() -> None:
+    records, _ = run(adapt(model(), [pair()], replace(QUICK, check_every=2, patience=9, steps=3)))
+    assert [each.step for each in records] == [2, 3]
 
 
 def test_no_gradient_comes_from_what_judges(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,3 +102,5 @@ def test_layers_that_are_needed_and_settings_are_checked() -> None:
         next(adapt(model(), []))
     with pytest.raises(UsageError, match="seconds is 0"):
         AdaptConfig(seconds=0)
+    with pytest.raises(UsageError, match="steps is 0"):
+        AdaptConfig(steps=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,14 @@ import pytest
 from small_scenes import HEIGHT, WIDTH, room, sensor, use_variant, write
 
 from denoiser.inference.denoise import denoise_pair
-from denoiser.model import load_model
+from denoiser.model import Model, load_model
+from denoiser.training.adapt import AdaptConfig, AdaptRecord
 from online import mitsuba_plugin
 from online.mitsuba_plugin import Settings, register, wrap
-from online.pair_adaptation import Adapted
-from online.trainer import ONLINE_NAME
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Image, Pair
 from renderer_bridge.mitsuba_film import as_filtered
-from renderer_bridge.mitsuba_halves import Half, View, pair_of, together
+from renderer_bridge.mitsuba_halves import View, _renders_media, pair_of
 from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.seeds import pair_seeds
 
@@ -67,7 +67,9 @@ def test_it_is_the_denoised_pair_of_the_halves(mi: Any, scene: Any) -> None:
     seeds = pair_seeds(3, 0)
     view = View(scene, scene.sensors()[0])
     halves = view.half(path_tracer(mi), 3, seeds[0]), view.half(path_tracer(mi), 3, seeds[1])
-    color = denoise_pair(load_model(ONLINE_NAME), pair_of(halves, view.guides(8, 3), 3, seeds)).color
+    color = denoise_pair(
+        load_model(Settings().model), pair_of(halves, view.guides(path_tracer(mi), 8, 3), 3, seeds)
+    ).color
     # threads add up a pixel's samples in any order: once in some runs the last bits differ
     np.testing.assert_allclose(found, as_filtered(color, scene.sensors()[0].film()), rtol=1e-3, atol=1e-5)
 
@@ -126,22 +128,51 @@ def test_parameters_of_the_scene_are_found_through_it(mi: Any, scene: Any) -> No
 def test_training_on_the_pair_uses_all_samples_of_both_halves(
     mi: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it does not help: the picture of the same model from halves of 3 + 1 samples."""
+    """And the weights that training comes to are those that denoise, here another network's."""
     seen = []
+    other = load_model("kernel" if Settings().model == "unet" else "unet")
 
-    def no_help(weights: str, pair: Pair, held_out: Image, steps: int, seed: int) -> Adapted:
-        seen.append((weights, pair.a.spp, held_out.shape, steps))
-        return Adapted(load_model(weights), -1.0, 1.0)
+    def trained(_: Model, pairs: list[Pair], config: AdaptConfig) -> Generator[AdaptRecord, None, Model]:
+        seen.append((pairs[0].a.spp, len(pairs), config.steps, config.seed))
+        yield AdaptRecord(7, 0.1, 0.5, 0.1, 0.5)
+        return other
 
-    monkeypatch.setattr(mitsuba_plugin, "adapt", no_help)
+    monkeypatch.setattr(mitsuba_plugin, "adapt", trained)
     picture = np.array(wrap(path_tracer(mi), adapt_steps=7).render(scene, seed=1, spp=8))
-    assert seen == [(ONLINE_NAME, 3, (HEIGHT, WIDTH, 3), 7)]
-    assert picture.shape == (HEIGHT, WIDTH, 3) and np.isfinite(picture).all()
+    assert seen == [(4, 1, 7, 1)]
+    expected = np.array(wrap(path_tracer(mi), model=other.info["architecture"]).render(scene, seed=1, spp=8))
+    np.testing.assert_allclose(picture, expected, rtol=1e-3, atol=1e-5)  # as above
 
 
-def test_several_renders_are_one_of_all_their_samples() -> None:
-    one, three = (Half(np.full((2, 3, 3), value, np.float32), np.zeros((2, 3, 0), np.float32)) for value in (1, 5))
-    np.testing.assert_array_equal(together([(one, 1), (three, 3)]).color, np.full((2, 3, 3), 4, np.float32))
+def test_albedo_shows_what_a_mirror_shows_or_the_mirror(mi: Any) -> None:
+    """A mirror fills the view; behind the camera lies a wall of albedo 0.4."""
+    look = mi.ScalarTransform4f().look_at([0, 0, 0], [0, 0, 1], [0, 1, 0])
+    film = {"type": "hdrfilm", "width": 6, "height": 4, "rfilter": {"type": "box"}}
+    wall = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.4}}
+    scene = mi.load_dict({
+        "type": "scene", "sensor": {"type": "perspective", "film": film, "to_world": look},
+        "mirror": {"type": "rectangle", "bsdf": {"type": "conductor"},
+                   "to_world": mi.ScalarTransform4f().translate([0, 0, 5]).rotate([0, 1, 0], 180).scale(50)},
+        "wall": {"type": "rectangle", "bsdf": wall,
+                 "to_world": mi.ScalarTransform4f().translate([0, 0, -5]).scale(500)},
+        "lamp": {"type": "point", "position": [0, 0, -2]},
+    })  # fmt: skip
+
+    def albedo(kind: str) -> Image:
+        picture = wrap(path_tracer(mi), aovs="albedo", aov_kind=kind).render(scene, spp=2)
+        return np.array(picture)[..., 3:]
+
+    np.testing.assert_allclose(albedo("first-diffuse"), 0.4, atol=1e-4)  # a perfect mirror, in float32
+    np.testing.assert_array_equal(albedo("first-hit"), 0)
+    suits = "first-hit" if mi.variant().startswith("scalar") else "first-diffuse"
+    np.testing.assert_array_equal(albedo("auto"), albedo(suits))
+
+
+@pytest.mark.parametrize(("name", "media"), [("path", False), ("volpath", True), ("volpathmis", True), ("prb", False)])
+def test_whether_an_integrator_renders_media(mi: Any, name: str, media: bool) -> None:
+    if name == "prb" and mi.variant().startswith("scalar"):
+        pytest.skip("scalar variants have no prb")
+    assert _renders_media(mi.load_dict({"type": name})) is media
 
 
 @pytest.mark.slow
@@ -216,6 +247,7 @@ def test_invalid_samples_are_left_out() -> None:
         ({"type": "n2n", "a": {"type": "path"}, "b": {"type": "path"}}, "2 integrators are nested"),
         ({"type": "n2n", "a": {"type": "path"}, "aovs": "albdo"}, "aovs names albdo; accepted: noisy"),
         ({"type": "n2n", "a": {"type": "path"}, "aov_spp": 0}, "aov_spp is 0; at least 1"),
+        ({"type": "n2n", "a": {"type": "path"}, "aov_kind": "both"}, "aov_kind is both; accepted: auto, first-diffuse"),
         ({"type": "n2n", "a": {"type": "path"}, "model": "nosuch"}, "no weights of that name"),
         ({"type": "n2n", "a": {"type": "path"}, "modle": "unet"}, "no parameter modle; accepted: model"),
     ],
@@ -233,3 +265,5 @@ def test_an_integrator_without_color_is_refused(mi: Any, scene: Any) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(UsageError, match="accepted: noisy, albedo, normal, error"):
         Settings(aovs=("error", "depth"))
+    with pytest.raises(UsageError, match="adapt_steps is -1"):
+        Settings(adapt_steps=-1)

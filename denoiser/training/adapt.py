@@ -9,6 +9,7 @@ score no longer falls; the best weights are kept if they are better by `DOUBT` s
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class AdaptConfig:
 
     seconds: float = 60.0
     """Longest time; it ends sooner when the score no longer falls."""
+    steps: int | None = None
+    """Most steps; None: as many as fit into the time."""
     learning_rate: float = 3e-4
     batch: int = 4
     crop: int = 128
@@ -65,6 +68,8 @@ class AdaptConfig:
         for name in ("seconds", "learning_rate", "batch", "crop", "check_every", "patience"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"adapt: {name} is {getattr(self, name)}; more than 0 is needed")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"adapt: steps is {self.steps}; at least 1 is needed")
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,9 @@ def adapt(
     state, training = _start(model, config)
     best, best_gain, since = model, 0.0, 0
     start = time.perf_counter()
-    while since < config.patience and time.perf_counter() - start < config.seconds:
-        for _ in range(config.check_every):
+    most = math.inf if config.steps is None else config.steps
+    while since < config.patience and time.perf_counter() - start < config.seconds and state.step < most:
+        for _ in range(int(min(config.check_every, most - state.step))):
             _step(state, model, views, config, training)
         adapted = Model(copy.deepcopy(state.average), model.input, model.head, model.info)
         gain, error = _gain(judges, before, adapted, config.precision)
