@@ -45,7 +45,7 @@ def test_a_figure_from_end_to_end_and_nothing_is_measured_twice(
     rows = (tmp_path / "gaussian" / "result.csv").read_text().splitlines()
     assert len(rows) == 1 + 2 * 2 * 2 * 2  # variants, seeds, looks, pictures
     findings = json.loads((tmp_path / "gaussian" / "findings.json").read_text())
-    assert findings["quick"] and findings["seeds"] == 2 and len(findings["findings"]) == 1
+    assert findings["scale"] == "quick" and findings["seeds"] == 2 and len(findings["findings"]) == 1
     table = (tmp_path / "reproduced.md").read_text()
     assert "31.61 against 31.63 dB" in table and "| gaussian |" in table
     page = (tmp_path / "index.html").read_text()
@@ -71,7 +71,7 @@ folder, images, training, stop = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.
 restore.CHECKPOINT_EVERY = 3
 noise.size = lambda bench, **more: restore.Size(4, 32, 64, 1e-3, 1, 2)
 results = Results(folder / "result.csv", noise.GAUSSIAN.labels, noise.GAUSSIAN.values)
-bench = Bench(folder, results, True, 1, images, training)
+bench = Bench(folder, results, "quick", 1, images, training)
 for count, step in enumerate(noise.GAUSSIAN.measure(bench), 1):
     if count == stop:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -124,4 +124,4 @@ def test_results_are_typed_kept_and_refused_with_other_columns(tmp_path: Path) -
     assert again.rows[0]["psnr"] == pytest.approx(1 / 3, rel=1e-5) and again.rows[0]["seed"] == "0"
     with pytest.raises(reproduce.report.DatasetError, match=r"has columns name, seed, psnr; name, error are needed"):
         Results(tmp_path / "r.csv", ("name",), ("error",))
-    assert Bench(tmp_path, again, quick=True, seeds=1).pick(1, 2) == 1
+    assert Bench(tmp_path, again, "medium", seeds=1).pick(1, 2, 3) == 2

@@ -1,7 +1,7 @@
 """n2n-reproduce: the claims of Noise2Noise, small, each beside what was published.
 
     n2n-reproduce --list                        name the figures
-    n2n-reproduce gaussian text -o out/ --quick
+    n2n-reproduce gaussian text -o out/ --quick         or --medium
     n2n-reproduce -o out/                       all of them, at full length
 
 Each writes out/<figure>/: result.csv, figure.png, pictures. out/index.html and out/reproduced.md have the claim, the
@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from apps.command import progress_console, run
 from apps.reproduce import finite, monte_carlo, mri, noise, plots, red30, replaced, report, statistics, zero_shot
-from apps.reproduce.figure import RESULTS, Bench, Figure, Results
+from apps.reproduce.figure import RESULTS, Bench, Figure, Results, Scale
 from denoiser.training.checkpoint import open_run
 from renderer_bridge.atomic import sole_writer, write_text
 from renderer_bridge.errors import UsageError
@@ -60,9 +60,11 @@ class ReproduceConfig:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/reproduced")
     """Folder for results, pictures, index.html and reproduced.md."""
     quick: bool = False
-    """The same code for some minutes each: small crops, few steps."""
+    """The same code for about two minutes each: small crops, few steps, of Muon instead of the paper's Adam."""
+    medium: bool = False
+    """Likewise for some ten minutes each."""
     seeds: int = 0
-    """Trainings of everything, each from other random numbers; 0 for 3 when quick, else 5."""
+    """Trainings of everything, each from other random numbers; 0 for 5, or 3 when quick or medium."""
     images: Path | None = None
     """Folder of pictures to test on, such as Kodak's, instead of shipped photographs."""
     train_images: Path | None = None
@@ -84,6 +86,8 @@ def reproduce(config: ReproduceConfig) -> None:
     if config.list:
         print("\n".join(f"{name:12s} {figure.claim}" for name, figure in FIGURES.items()))
         return
+    if config.quick and config.medium:
+        raise UsageError("--quick and --medium: one of them is accepted")
     unknown = [name for name in config.figures if name not in FIGURES]
     if unknown or config.seeds < 0:
         wrong = f"figure {unknown[0]}" if unknown else f"--seeds {config.seeds}"
@@ -103,8 +107,8 @@ def _measure(figure: Figure, name: str, config: ReproduceConfig, progress: Progr
     folder = config.output / name
     open_run(folder, _settings(config), begun=folder / RESULTS)
     results = Results(folder / RESULTS, figure.labels, figure.values)
-    seeds = config.seeds or figure.seeds[0 if config.quick else 1]
-    bench = Bench(folder, results, config.quick, seeds, config.images, config.train_images, config.pairs)
+    seeds = config.seeds or figure.seeds[0 if _scale(config) == "full" else 1]
+    bench = Bench(folder, results, _scale(config), seeds, config.images, config.train_images, config.pairs)
     before = report.read_facts(folder / FINDINGS)
     start, task = time.process_time(), progress.add_task(name, total=None)
     for step in figure.measure(bench):
@@ -112,15 +116,19 @@ def _measure(figure: Figure, name: str, config: ReproduceConfig, progress: Progr
     seconds = before.get("cpu_seconds", 0.0) + time.process_time() - start
     plots.write_plots(folder, results.rows, figure.draw)
     trials = len({row[figure.trial] for row in results.rows})
-    facts = {"quick": config.quick, "seeds": trials, "cpu_seconds": round(seconds, 1)}
+    facts = {"scale": _scale(config), "seeds": trials, "cpu_seconds": round(seconds, 1)}
     findings = [dataclasses.asdict(finding) for finding in figure.judge(results.rows)]
     write_text(folder / FINDINGS, json.dumps(facts | {"findings": findings}, indent=2, ensure_ascii=False) + "\n")
+
+
+def _scale(config: ReproduceConfig) -> Scale:
+    return "quick" if config.quick else "medium" if config.medium else "full"
 
 
 def _settings(config: ReproduceConfig) -> dict[str, Any]:
     """What makes results comparable: another scale or other pictures need another folder."""
     folders = {name: str(path and path.resolve()) for name, path in _folders(config)}
-    return {"quick": config.quick, "seeds": config.seeds, **folders}
+    return {"scale": _scale(config), "seeds": config.seeds, **folders}
 
 
 def _folders(config: ReproduceConfig) -> Iterator[tuple[str, Path | None]]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,9 +18,13 @@ from renderer_bridge.errors import DatasetError
 
 RESULTS = "result.csv"
 CONFIDENCE = 0.95
+T = TypeVar("T")
 
 Row = Mapping[str, Any]
 """One row of `result.csv`: labels are strings, values are floats."""
+
+Scale = Literal["quick", "medium", "full"]
+"""How long and how large a figure is measured: some minutes, some ten minutes, hours, on one core."""
 
 Holds = Literal["holds", "does not hold", "open"]
 """`open`: the interval over the seeds is too wide to tell."""
@@ -85,15 +89,15 @@ class Bench:
 
     folder: Path
     results: Results
-    quick: bool
+    scale: Scale
     seeds: int
     images: Path | None = None
     train_images: Path | None = None
     pairs: Path | None = None
 
-    def pick(self, quick: int, full: int) -> int:
-        """A size that depends on the scale."""
-        return quick if self.quick else full
+    def pick(self, quick: T, medium: T, full: T) -> T:
+        """What depends on the scale."""
+        return {"quick": quick, "medium": medium, "full": full}[self.scale]
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,8 @@ class Figure:
     """One figure or claim of the paper.
 
     `measure` adds to `bench.results` what is not there yet, one record now and then; `judge` and `draw` see all rows.
-    `labels` and `values` are the columns of the results; `seeds` the default number of them, quick and full; `trial`
-    the label over whose values intervals are taken.
+    `labels` and `values` are the columns of the results; `seeds` the default number of them, at full scale and below;
+    `trial` the label over whose values intervals are taken.
     """
 
     title: str
@@ -112,7 +116,7 @@ class Figure:
     measure: Callable[[Bench], Iterator[Progress]]
     judge: Callable[[Sequence[Row]], list[Finding]]
     draw: Callable[[Sequence[Row], Axes], None]
-    seeds: tuple[int, int] = (3, 5)
+    seeds: tuple[int, int] = (5, 3)
     trial: str = "seed"
 
 

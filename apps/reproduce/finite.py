@@ -22,7 +22,7 @@ from apps.reproduce.statistics import LOSSES, minimiser
 
 COUNTS = (1, 4, 16, 64)
 SIGMA = 0.2
-TRIALS_QUICK, TRIALS_FULL = 40, 200
+TRIALS = (40, 100, 200)
 NUMBER, FILTER = "one number", "5x5 filter"
 FACTOR = 2.0
 """The mean error over the expected one may lie within this factor of 1; from N = 1 to 64 the error falls by 64."""
@@ -34,10 +34,10 @@ LABELS, VALUES = ("part", "targets", "seed"), ("error", "expected")
 
 def _measure(bench: Bench) -> Iterator[Progress]:
     patches, clean, noise_free_fit = _filter_problem(bench)
-    for count, seed in itertools.product(COUNTS, range(bench.pick(TRIALS_QUICK, TRIALS_FULL))):
+    for count, seed in itertools.product(COUNTS, range(bench.pick(*TRIALS))):
         if not bench.results.has(part=NUMBER, targets=count, seed=seed):
             bench.results.add([_number(count, seed), _filter(patches, clean, noise_free_fit, count, seed)])
-            yield Progress(f"{count} targets, trial {seed}", seed + 1, bench.pick(TRIALS_QUICK, TRIALS_FULL))
+            yield Progress(f"{count} targets, trial {seed}", seed + 1, bench.pick(*TRIALS))
 
 
 def _number(count: int, seed: int) -> Row:

@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from apps.reproduce.corruptions import Random
 from apps.reproduce.figure import Bench, Figure, Finding, Progress, Row, difference, estimate, per_seed, within
 from apps.reproduce.noise import CLEAN, NOISY
 from apps.reproduce.photographs import middle
-from apps.reproduce.restore import LABELS, Size
+from apps.reproduce.restore import LABELS, size
 from denoiser import paper
 from denoiser.loss import LOSSES
 from denoiser.metrics import psnr
@@ -47,7 +48,6 @@ DARK, BRIGHT = 0.95, 1.05
 """Mean over reference within which a training counts as unbiased."""
 
 VALUES = ("psnr", "input_psnr", "brightness")
-RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,20 +85,25 @@ def _render(bench: Bench) -> Iterator[Progress]:
     """Render what is missing of the pairs: some views of some procedural scenes, with references."""
     if bench.pairs is not None:
         return
-    scenes, side, reference_spp = bench.pick(4, 40), bench.pick(96, 256), bench.pick(256, 2048)
+    scenes, views, side, reference_spp = bench.pick((4, 3, 96, 256), (8, 3, 128, 512), (40, 8, 256, 2048))
     set_variant("auto")
     for seed in range(scenes):
-        folder = bench.folder.parent / "pairs" / f"{seed:03d}"
+        folder = _pairs(bench) / f"{seed:03d}"
         scene = load_scene(write_scene(folder / "scene", seed), width=side, height=side)
-        request = PairRequest(SppRange(SPP, SPP), views=bench.pick(3, 8), reference_spp=reference_spp)
+        request = PairRequest(SppRange(SPP, SPP), views=views, reference_spp=reference_spp)
         for record in render_pairs(scene, request, folder / "pairs"):
             yield Progress(f"rendering scene {seed}", record.index + 1, record.views)
 
 
+def _pairs(bench: Bench) -> Path:
+    """Where both figures find the pairs rendered here, which other scales do not share."""
+    return bench.folder.parent / f"pairs-{bench.scale}"
+
+
 def _views(bench: Bench) -> tuple[list[CachedView], list[CachedView]]:
     """Views to train on and held out, in the cache with their references. Raises `DatasetError` where one has none."""
-    folders = [bench.pairs] if bench.pairs else sorted((bench.folder.parent / "pairs").glob("*/pairs"))
-    config = TrainConfig(validation_views=bench.pick(3, 34), clean_targets=True)
+    folders = [bench.pairs] if bench.pairs else sorted(_pairs(bench).glob("*/pairs"))
+    config = TrainConfig(validation_views=bench.pick(3, 5, 34), clean_targets=True)
     training, testing = split_views(find_views(folders, fallback=bench.folder), config)
     lacking = [view for view in testing if view.reference is None]
     if lacking:
@@ -114,7 +119,7 @@ def _views(bench: Bench) -> tuple[list[CachedView], list[CachedView]]:
 def _measure(bench: Bench, trainings: Sequence[Training], curve: int) -> Iterator[Progress]:
     yield from _render(bench)
     training, testing = _views(bench)
-    sizes = Size(bench.pick(200, 20_000), bench.pick(64, 128), 512, RATE, curve=curve)
+    sizes = size(bench, (100, 400, 20_000), curve)
     for way, seed in itertools.product(trainings, range(bench.seeds)):
         if bench.results.has(variant=way.name, seed=seed, step=sizes.steps):
             continue

@@ -1,12 +1,13 @@
 """The figure mri: a brain from a tenth of its spectrum, learned from other tenths (Lehtinen et al. 2018, section 3.4).
 
 The slices are those of the T1 template that nilearn ships, a real brain averaged over people, 1 mm; a contiguous block
-of them is held out. Quick runs see it at 2 mm. Frequencies that were measured are put back into the network's output
+of them is held out. Shorter runs see it at 2 mm. Frequencies that were measured are put back into the network's output
 before it is compared with the target, and before it is looked at.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from apps.reproduce.corruptions import Random
 from apps.reproduce.figure import Bench, Figure, Finding, Progress, Row
 from apps.reproduce.measures import display_psnr
 from apps.reproduce.noise import CLEAN, NOISY, draw_noisy_and_clean, judge_noisy_and_clean
-from apps.reproduce.restore import CENTRE, LABELS, TEST_SEED, Size, keep_pictures
+from apps.reproduce.restore import CENTRE, LABELS, TEST_SEED, keep_pictures, size
 from denoiser import paper
 from denoiser.loss import loss_l2
 from denoiser.networks.unet import UNet
@@ -79,10 +80,10 @@ def put_back(prediction: Tensor, spectrum: Tensor, mask: Tensor) -> Tensor:
 
 
 def _measure(bench: Bench) -> Iterator[Progress]:
-    slices = [each - np.float32(CENTRE) for each in brain_slices(bench.pick(2, 1))]
+    slices = [each - np.float32(CENTRE) for each in brain_slices(bench.pick(2, 2, 1))]
     first, last = HELD_OUT.start - GAP, HELD_OUT.stop + GAP
     training, testing = slices[:first] + slices[last:], slices[HELD_OUT][:: (HELD_OUT.stop - HELD_OUT.start) // TESTED]
-    sizes = Size(bench.pick(200, 20_000), 128, 256, bench.pick(10, 3) * 1e-4, bench.pick(2, paper.MINIBATCH))
+    sizes = dataclasses.replace(size(bench), batch=bench.pick(2, 2, paper.MINIBATCH))
     for variant in (NOISY, CLEAN):
         for seed in range(bench.seeds):
             if bench.results.has(variant=variant, seed=seed):
@@ -104,11 +105,12 @@ def _batch(training: Sequence[Image], random: Random, count: int, clean: bool) -
     """Random slices, mirrored or not, undersampled once for the input and once more for a noisy target."""
     columns: dict[str, list[Image]] = {"input": [], "target": [], "mask": []}
     spectra: list[Tensor] = []
+    shown, wanted = random.spawn(2)
     for _ in range(count):
-        picture = training[int(random.integers(len(training)))]
-        picture = np.ascontiguousarray(picture[:, ::-1]) if random.integers(2) else picture
-        given, spectrum, mask = corruptions.undersampled(picture, random)
-        target = picture if clean else corruptions.undersampled(picture, random)[0]
+        picture = training[int(shown.integers(len(training)))]
+        picture = np.ascontiguousarray(picture[:, ::-1]) if shown.integers(2) else picture
+        given, spectrum, mask = corruptions.undersampled(picture, shown)
+        target = picture if clean else corruptions.undersampled(picture, wanted)[0]
         spectra.append(torch.from_numpy(spectrum).to(torch.complex64)[None])
         for name, value in zip(columns, (given, target, mask), strict=True):
             columns[name].append(value)

@@ -23,8 +23,9 @@ SIMILAR_DB = 0.5
 
 
 def _measure(bench: Bench) -> Iterator[Progress]:
-    """A step of RED30 at the size of other figures takes seconds: quick runs see crops of 32 and 60 steps."""
-    size = Size(60, 32, 96, 1e-3) if bench.quick else Size(20_000, 64, 256, 3e-4)
+    """A step of RED30 at the size of other figures takes seconds: shorter runs see crops of 32 and few."""
+    short = bench.pick(60, 300, 0)
+    size = Size(short, 32, 96, 1e-3) if short else Size(20_000, 64, 256, 3e-4)
     corrupt = unmasked(corruptions.gaussian)
     variants = (
         Variant(RED_NOISY, corrupt, build=Red30),

@@ -50,7 +50,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 def entry(folder: Path, name: str, figure: Figure, facts: Mapping[str, Any]) -> Entry:
     """One figure as the page shows it."""
     minutes = facts["cpu_seconds"] / 60
-    scale = f"{'quick' if facts['quick'] else 'full'} run, {facts['seeds']} trials, {minutes:.1f} CPU minutes"
+    scale = f"{facts['scale']} run, {facts['seeds']} trials, {minutes:.1f} CPU minutes"
     findings = [Finding(**finding) for finding in facts["findings"]]
     light, dark = (f"{name}/{file}" for file in (plots.LIGHT, plots.DARK))
     return Entry(name, figure.title, figure.claim, findings, scale, light, dark, _strips(folder, name))

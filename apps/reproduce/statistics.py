@@ -109,7 +109,7 @@ def _measure_numbers(bench: Bench) -> Iterator[Progress]:
 
 
 def _measure_networks(bench: Bench) -> Iterator[Progress]:
-    sizes = size(bench, quick_steps=400, full_steps=4000)
+    sizes = size(bench, (300, 800, 4000))
     for name, seed in itertools.product(LOSSES, range(bench.seeds)):
         if bench.results.has(part="network", loss=name, seed=seed):
             continue
