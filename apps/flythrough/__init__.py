@@ -22,7 +22,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import defines, progress_console, run
-from apps.flythrough.measure import Measurer, References, RenderReference
+from apps.flythrough.measure import Measurer, Referenced, References, RenderReference
 from apps.flythrough.output import (
     COLUMNS,
     history_arrays,
@@ -37,13 +37,13 @@ from apps.flythrough.output import (
 from denoiser.model import load_model
 from denoiser.training.checkpoint import Log, open_run
 from online.flythrough import flythrough
-from online.records import FlythroughRecord, FrameRequest, Outdated, Renderer
+from online.records import FlythroughRecord, FrameRequest, Renderer
 from online.replay import PairFolderRenderer
 from online.trainer import ONLINE_NAME, OnlineConfig, OnlineTrainer
 from renderer_bridge.atomic import sole_writer
 from renderer_bridge.camera_path import load_camera_path
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera, Image, Pair
+from renderer_bridge.frame import Camera, Image
 from renderer_bridge.mitsuba_render import render_color
 from renderer_bridge.mitsuba_renderer import MitsubaRenderer
 from renderer_bridge.mitsuba_scene import load_scene
@@ -217,7 +217,7 @@ class _Flight:
         """The frames that are not there yet."""
         renderer = self.source.renderer
         if self.config.clean_targets:
-            renderer = _Referenced(renderer, self.references, self.first)
+            renderer = Referenced(renderer, self.references, self.first)
         return flythrough(
             renderer,
             (self._request(camera) for camera in self.source.cameras(self.first)),
@@ -253,24 +253,6 @@ class _Flight:
         """Close what is open."""
         self.log.close()
         self.measurer.close()
-
-
-@dataclass
-class _Referenced:
-    """A renderer whose pairs bring their reference along, from frame `index` on: for the ablation alone."""
-
-    renderer: Renderer
-    references: References
-    index: int
-
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
-        """The renderer's pair with the reference of its frame."""
-        pair = self.renderer.render(camera, spp, seeds, outdated)
-        if pair is not None and pair.reference is None:
-            found = self.references.of(camera, self.index)
-            pair = dataclasses.replace(pair, reference=None if found is None else found.color)
-        self.index += 1
-        return pair
 
 
 def _online(config: FlythroughConfig) -> OnlineConfig:

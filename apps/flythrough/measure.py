@@ -1,7 +1,9 @@
-"""Measuring a flythrough against references, with peers on the same samples. References never reach the training."""
+"""Measuring a flythrough against references, with peers on the same samples. References reach the training only where
+`Referenced` brings them, for flights on clean targets."""
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +17,10 @@ from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import Model
 from online.flicker import temporal_error
-from online.records import FlythroughRecord
+from online.records import FlythroughRecord, Outdated, Renderer
 from renderer_bridge.errors import DatasetError, MissingPackageError, N2NWarning
 from renderer_bridge.exr_frame import read_frame, write_frame
-from renderer_bridge.frame import Camera, Frame, Image
+from renderer_bridge.frame import Camera, Frame, Image, Pair
 
 RenderReference = Callable[[Camera, int, int], Image]
 """Half 0 or 1 of a converged render at a camera: (camera, number of the frame, half) to linear radiance (H, W, 3)."""
@@ -68,6 +70,24 @@ class References:
         color = self.render(camera, index, half)
         write_frame(path, Frame(color, camera=camera))
         return color
+
+
+@dataclass
+class Referenced:
+    """A renderer whose pairs bring their reference along, from frame `index` on: for the ablation alone."""
+
+    renderer: Renderer
+    references: References
+    index: int
+
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
+        """The renderer's pair with the reference of its frame."""
+        pair = self.renderer.render(camera, spp, seeds, outdated)
+        if pair is not None and pair.reference is None:
+            found = self.references.of(camera, self.index)
+            pair = dataclasses.replace(pair, reference=None if found is None else found.color)
+        self.index += 1
+        return pair
 
 
 class Measurer:

@@ -25,7 +25,19 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.command import progress_console, run
-from apps.reproduce import finite, monte_carlo, mri, noise, plots, red30, replaced, report, statistics, zero_shot
+from apps.reproduce import (
+    finite,
+    monte_carlo,
+    mri,
+    noise,
+    online,
+    plots,
+    red30,
+    replaced,
+    report,
+    statistics,
+    zero_shot,
+)
 from apps.reproduce.figure import RESULTS, Bench, Figure, Results, Scale
 from denoiser.training.checkpoint import open_run
 from renderer_bridge.atomic import sole_writer, write_text
@@ -45,6 +57,7 @@ FIGURES: dict[str, Figure] = {
     "hdr-loss": monte_carlo.HDR_LOSS,
     "red30": red30.RED30,
     "offline": monte_carlo.OFFLINE,
+    "online": online.ONLINE,
 }
 """Every figure by its name on the command line, in the order in which they run."""
 
