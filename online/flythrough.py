@@ -20,6 +20,7 @@ from denoiser.inference.denoise import denoise_halves, standard_error
 from denoiser.inference.residual import return_residual
 from denoiser.score import pair_mse
 from online.accumulate import Accumulated, settle
+from online.piloting import Piloted, piloted
 from online.records import FlythroughRecord, FrameRequest, Outdated, Pictures, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
@@ -45,8 +46,9 @@ def flythrough(
     All noise is a function of (`seed`, frame), where frames count from `first`; a flight that was interrupted goes on
     with the restored trainer, the next `first` and the last record's history. An unchanged camera is at rest: its
     samples accumulate, and the picture goes to the render itself. When `outdated` then says, between any two stages or
-    launches, that the camera has moved on, nobody waits for that frame any more and it is not yielded. To stop is to
-    cease iterating. Raises what `renderer.render` raises.
+    launches, that the camera has moved on, nobody waits for that frame any more and it is not yielded. With a pilot the
+    picture starts where that is and takes of the network what the pair says it is worth (`online.piloting`).
+    To stop is to cease iterating. Raises what `renderer.render` raises.
     """
     view: Accumulated | None = None
     history = history and history.on(trainer.device)
@@ -86,10 +88,11 @@ def flythrough(
             learned = bool(losses) or event is not None
             halves = denoise_halves(trainer.model, view.pair) if learned else scored
             halves = _tamed(view.pair, halves, trainer.trusted)
+            start = None if request.pilot is None else piloted(request.pilot, view.pair)
 
         with stage("combine"):
-            alone, left_over = return_residual(view.pair, *halves)
-            noise = standard_error(*halves)
+            share = None if start is None else start.share(scored, fresh)
+            alone, noise, left_over = _alone(view.pair, halves, start, share)
             color, history, used = _combine(alone, noise, request, view, history)
 
         yield FlythroughRecord(
@@ -103,6 +106,7 @@ def flythrough(
             steps=trainer.steps,
             accumulated=view.renders,
             reprojected=used,
+            network_share=1.0 if share is None else devices.read(share.mean())[0],
             seconds=stage.seconds,
             event=event,
             history=history,
@@ -123,6 +127,16 @@ class _Stages:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self.seconds[stage] = time.perf_counter() - start
+
+
+def _alone(
+    pair: TensorPair, halves: tuple[Tensor, Tensor], start: Piloted | None, share: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The frame by itself, its estimated noise, and what both halves still get wrong alike."""
+    if start is not None and share is not None:
+        return start.combined(pair, halves, share)
+    alone, left = return_residual(pair, *halves)
+    return alone, standard_error(*halves), left
 
 
 def _combine(

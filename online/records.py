@@ -10,6 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from denoiser.devices import TensorPair, pair_to_host
+from denoiser.inference.piloted import Pilot
 from denoiser.score import PairScore
 from denoiser.transforms import to_image
 from online.reprojection import History
@@ -37,7 +38,8 @@ class FrameRequest:
 
     `spp` samples per pixel of each half. Training takes `train_steps` steps, or as many as fit into `train_seconds`
     when that is given; 0 steps train nothing. `learning_rate` None keeps the trainer's own. `reproject` blends the last
-    result into this one. `cut` says that the view has nothing to do with the last one: history is dropped.
+    result into this one. `pilot` is another denoiser to start from (`online.piloting`). `cut` says that the view has
+    nothing to do with the last one: history is dropped.
     """
 
     camera: Camera
@@ -46,6 +48,7 @@ class FrameRequest:
     train_seconds: float | None = None
     learning_rate: float | None = None
     reproject: bool = True
+    pilot: Pilot | None = None
     cut: bool = False
 
     def __post_init__(self) -> None:
@@ -79,7 +82,8 @@ class FlythroughRecord:
     told without bias from the pair, `noisy_score` that of A and B themselves, both in linear radiance; `relative` are
     both over squared brightness, in which a lamp counts no more than a wall (`online.watch`). `losses` are those of
     this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in `pair`. `reprojected`
-    is the share of pixels that took part of the last result. `seconds` are by stage: render, score, train, denoise,
+    is the share of pixels that took part of the last result, `network_share` what the network has of the picture,
+    1 without a pilot. `seconds` are by stage: render, score, train, denoise,
     combine. `event` is a sentence when something happened that a user should know. `history` is what the next frame may
     take along.
     """
@@ -94,6 +98,7 @@ class FlythroughRecord:
     steps: int = 0
     accumulated: int = 1
     reprojected: float = 0.0
+    network_share: float = 1.0
     seconds: dict[str, float] = field(default_factory=dict)
     event: str | None = None
     history: History | None = None

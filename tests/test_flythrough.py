@@ -1,7 +1,7 @@
 """The flight on a renderer with known truth: it learns, converges at rest, resumes, and scores without bias."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
 from renderer_bridge.errors import UsageError
-from renderer_bridge.frame import Camera, Pair
+from renderer_bridge.frame import Camera, Image, Pair
 
 SIZE = (64, 48)
 CONFIG = OnlineConfig(init="", batch=2, crop=32, learning_rate=2e-3)
@@ -161,3 +161,18 @@ def test_impossible_requests_are_refused() -> None:
     for change in ({"spp": 0}, {"train_steps": -1}, {"train_seconds": float("nan")}):
         with pytest.raises(UsageError):
             dataclasses.replace(request, **change)  # type: ignore[arg-type]
+
+
+def test_a_flight_with_a_pilot_starts_where_the_pilot_is() -> None:
+    """The pilot knows the truth but for the checks' contrast; an untrained network has nothing to add."""
+    camera = path(1)[0]
+    truth = RENDERER.truth(camera).color
+
+    def flat(colors: Sequence[Image], albedo: Image | None, normal: Image | None) -> list[Image]:
+        assert albedo is not None and normal is not None
+        return [truth * np.float32(0.9) for _ in colors]
+
+    (record,) = fly([camera], steps=0, pilot=flat)
+    assert psnr(record.denoised.color, truth) > psnr(truth * np.float32(0.9), truth) - 0.1
+    assert 0 <= record.network_share < 0.2 and fly([camera], steps=0)[0].network_share == 1.0
+    assert record.denoised.error is not None and record.denoised.error.mean() > 0

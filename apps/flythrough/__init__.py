@@ -34,6 +34,7 @@ from apps.flythrough.output import (
     write_pictures,
     write_video,
 )
+from denoiser.inference.piloted import GenericPilotName, find_pilot
 from denoiser.model import load_model
 from denoiser.training.checkpoint import Log, open_run
 from online.flythrough import flythrough
@@ -80,6 +81,9 @@ class FlythroughConfig:
     """Start from random weights instead of --weights."""
     weights: str = ONLINE_NAME
     """Weights to start from: a .safetensors file or the name of shipped weights."""
+    pilot: GenericPilotName = "none"
+    """Another denoiser to start from: oidn (Open Image Denoise), or auto, which takes it if it is there. Each frame
+    takes of the network what its pair says it is worth."""
     reprojection: bool = True
     """--no-reprojection makes every frame by itself."""
     reference_every: int = 0
@@ -231,7 +235,12 @@ class _Flight:
         config = self.config
         steps = config.train_steps if config.training else 0
         return FrameRequest(
-            camera, config.spp, steps, learning_rate=config.learning_rate, reproject=config.reprojection
+            camera,
+            config.spp,
+            steps,
+            learning_rate=config.learning_rate,
+            reproject=config.reprojection,
+            pilot=find_pilot(config.pilot),
         )
 
     def keep(self, record: FlythroughRecord) -> None:

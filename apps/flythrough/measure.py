@@ -13,6 +13,7 @@ import numpy as np
 
 from apps.flythrough.output import frame_name, noisy_mean
 from denoiser.inference.denoise import denoise_pair
+from denoiser.inference.piloted import denoise_pair_with
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import Model
@@ -132,6 +133,8 @@ class Measurer:
             found["psnr_untrained"] = psnr(denoise_pair(self._untrained, pair).color)
         for column, peer in self._oidn.items():
             found[column] = psnr(peer.denoise(noisy, pair.a.albedo, pair.a.normal))
+        if self._oidn:
+            found["psnr_pilot"] = psnr(denoise_pair_with(self._oidn["psnr_oidn_prefilter"].denoise_all, pair).color)
         return found
 
     def close(self) -> None:

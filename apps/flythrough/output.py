@@ -33,11 +33,14 @@ from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Camera, Frame, Image
 
 STAGES = ("render", "score", "train", "denoise", "combine")
-PSNRS = ("psnr_noisy", "psnr", "psnr_alone", "psnr_untrained", "psnr_oidn", "psnr_oidn_prefilter")
-PSNR_LABELS = ("noisy", "ours", "ours, each frame alone", "ours, not trained here", "OIDN", "OIDN, prefiltered")
+PSNRS = ("psnr_noisy", "psnr", "psnr_alone", "psnr_untrained", "psnr_oidn", "psnr_oidn_prefilter", "psnr_pilot")
+PSNR_LABELS = (
+    "noisy", "ours", "ours, each frame alone", "ours, not trained here", "OIDN", "OIDN, prefiltered",
+    "OIDN as our pilot",
+)  # fmt: skip
 COLUMNS = (
     "frame", "score", "standard_error", "noisy_score", "relative_score", "noisy_relative_score",
-    "loss", "steps", "accumulated", "reprojected",
+    "loss", "steps", "accumulated", "reprojected", "network_share",
     *(f"{stage}_s" for stage in STAGES), *PSNRS, "true_mse", "flicker", "flicker_alone",
 )  # fmt: skip
 HISTORY_LAYERS = ("position", "normal", "depth")
@@ -63,6 +66,7 @@ def row(record: FlythroughRecord, measured: Mapping[str, float]) -> list[float |
         "steps": record.steps,
         "accumulated": record.accumulated,
         "reprojected": record.reprojected,
+        "network_share": record.network_share,
     }
     values |= {f"{stage}_s": record.seconds.get(stage) for stage in STAGES}
     return [(values | dict(measured)).get(column) for column in COLUMNS]

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import tyro
 
 from apps.command import defines, run
+from denoiser.inference.piloted import GenericPilotName, find_pilot
 from renderer_bridge.errors import MissingPackageError, SceneError, UsageError
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
 
@@ -39,6 +40,9 @@ class ViewerConfig:
     """Weights to start from: a .safetensors file or the name of shipped weights."""
     from_scratch: bool = False
     """Start from random weights instead."""
+    pilot: GenericPilotName | None = None
+    """Another denoiser to start from: oidn (Open Image Denoise), auto, which takes it if it is there, or none; by
+    default as the window was left, at first none."""
     spp: int | None = None
     """Samples per pixel of each half; by default as the window was left, at first 4."""
     width: int | None = None
@@ -89,13 +93,19 @@ def _open(config: ViewerConfig) -> tuple[Any, Any]:
     apply_theme(application)
     trainer = OnlineConfig(init="" if config.from_scratch else config.weights)
     gc.freeze()  # see the worker
-    window = ViewerWindow(opener, trainer, Settings(), **({} if config.spp is None else {"spp": config.spp}))
+    window = ViewerWindow(opener, trainer, Settings(), **_overrides(config))
     window.session.open_scene(config.scene)
     window.show()
     ticks = QTimer(window, interval=SIGNAL_MS)
     ticks.timeout.connect(lambda: None)
     ticks.start()
     return application, window
+
+
+def _overrides(config: ViewerConfig) -> dict[str, Any]:
+    """What is asked for on the command line goes before what the window remembers."""
+    asked = {"spp": config.spp, "pilot": None if config.pilot is None else find_pilot(config.pilot) is not None}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _check(config: ViewerConfig) -> None:

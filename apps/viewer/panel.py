@@ -23,6 +23,7 @@ from apps.viewer.plots import Plots
 from apps.viewer.requests import RenderSettings
 from apps.viewer.theme import styled_label
 from apps.viewer.timings import Timings
+from denoiser.inference.piloted import pilot_installed
 from online.records import FlythroughRecord
 
 WIDTH = 304
@@ -81,6 +82,7 @@ class Panel(QScrollArea):
             scale_resting=self.resting.value() / 100,
             longest_side=self.longest_side.currentData(),
             reproject=self.reproject.isChecked(),
+            pilot=self.pilot.isChecked(),
         )
 
     def set_settings(self, settings: RenderSettings) -> None:
@@ -96,6 +98,7 @@ class Panel(QScrollArea):
         self.resting.setValue(round(settings.scale_resting * 100))
         self.longest_side.setCurrentIndex(max(0, self.longest_side.findData(settings.longest_side)))
         self.reproject.setChecked(settings.reproject)
+        self.pilot.setChecked(settings.pilot and self.pilot.isEnabled())
         self._show_budget()
 
     def show_record(self, record: FlythroughRecord) -> None:
@@ -119,6 +122,9 @@ class Panel(QScrollArea):
         )
         self.reproject = QCheckBox("Reproject the last picture")
         self.reproject.setToolTip("Blends the last result into this one, where the same surface is seen: less flicker.")
+        self.pilot = QCheckBox("Start from Open Image Denoise")
+        self.pilot.setToolTip("Shows its picture, with as much of the network as the pair says it is worth.")
+        self.pilot.setEnabled(pilot_installed())
         self.training = QCheckBox("Train while flying (T)")
         self.training.setToolTip("Learn from the noisy pair of every frame.")
         self.budget = _choice({"steps a frame": 0, "milliseconds a frame": 1}, "How much to learn from a frame.")
@@ -142,6 +148,7 @@ class Panel(QScrollArea):
         form.addRow("Size, at rest", self.resting)
         form.addRow("Longest side", self.longest_side)
         form.addRow(self.reproject)
+        form.addRow(self.pilot)
         return box
 
     def _training(self) -> QWidget:
@@ -171,7 +178,7 @@ class Panel(QScrollArea):
             field.valueChanged.connect(self._emit)
         for choice in (self.longest_side, self.learning_rate, self.budget):
             choice.currentIndexChanged.connect(self._emit)
-        for check in (self.training, self.reproject):
+        for check in (self.training, self.reproject, self.pilot):
             check.toggled.connect(self._emit)
 
     def _emit(self) -> None:

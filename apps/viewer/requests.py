@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from denoiser.inference.piloted import find_pilot
 from online.records import FrameRequest
 from renderer_bridge.frame import Camera
 
@@ -16,7 +17,8 @@ class RenderSettings:
 
     `spp` samples per pixel of each half; few keep the window answering, and at rest they accumulate. Training takes as
     many steps as fit into `train_seconds` (one at least), which suits any machine, or `train_steps` when that is None.
-    Scales are shares of the scene's own picture size, whose longer side is first cut to `longest_side` pixels.
+    Scales are shares of the scene's own picture size, whose longer side is first cut to `longest_side` pixels. `pilot`
+    starts from Open Image Denoise, where it is installed.
     """
 
     spp: int = 4
@@ -28,6 +30,7 @@ class RenderSettings:
     scale_resting: float = 1.0
     longest_side: int = 640
     reproject: bool = True
+    pilot: bool = False
 
 
 def picture_size(film: tuple[int, int], scale: float, longest_side: int) -> tuple[int, int]:
@@ -51,5 +54,6 @@ def frame_request(settings: RenderSettings, camera: Camera, *, moving: bool, cut
         train_seconds=settings.train_seconds if training else None,
         learning_rate=settings.learning_rate,
         reproject=settings.reproject,
+        pilot=find_pilot("auto") if settings.pilot else None,
         cut=cut,
     )

@@ -13,10 +13,10 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import numpy as np
 import torch
+from torch import Tensor
 
-from denoiser.devices import compute_device, pair_on
+from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import standard_error
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.inference.residual import return_residual
@@ -28,7 +28,8 @@ from renderer_bridge.frame import Denoised, Frame, Image, Pair
 Pilot = Callable[[Sequence[Image], Image | None, Image | None], list[Image]]
 """Denoises several renders of one view, linear radiance (H, W, 3) each, with albedo and normal where there are any."""
 
-PilotName = Literal["none", "oidn", "auto", "zero-shot"]
+GenericPilotName = Literal["none", "oidn", "auto"]
+PilotName = GenericPilotName | Literal["zero-shot"]
 
 
 @functools.lru_cache(maxsize=1)
@@ -42,9 +43,14 @@ def find_pilot(name: PilotName, sampler: SamplerName = "original") -> Pilot | No
     if name == "zero-shot":
         config = ZeroShotConfig(sampler)
         return lambda pictures, albedo, normal: [denoise_alone(picture, True, config) for picture in pictures]
-    if name == "none" or (name == "auto" and importlib.util.find_spec("pyoidn") is None):
+    if name == "none" or (name == "auto" and not pilot_installed()):
         return None
     return OpenImageDenoise(prefilter=True).denoise_all
+
+
+def pilot_installed() -> bool:
+    """Whether `auto` finds a pilot."""
+    return importlib.util.find_spec("pyoidn") is not None
 
 
 def denoise_frame_with(pilot: Pilot, frame: Frame) -> Denoised:
@@ -59,16 +65,24 @@ def denoise_pair_with(pilot: Pilot, pair: Pair, residual: bool = True) -> Denois
     mean of both halves' albedo and normal: their noise is small beside that of color, and layers of
     their own made a difference of less than 0.05 dB on average.
     """
-    albedo, normal = _mean(pair.a.albedo, pair.b.albedo), _mean(pair.a.normal, pair.b.normal)
-    mean = (pair.a.color + pair.b.color) * np.float32(0.5)
-    pictures = pilot([pair.a.color, pair.b.color, mean], albedo, normal)
-    a, b, of_mean = (to_nchw(picture, compute_device()) for picture in pictures)
+    halves = pair_on(pair, compute_device())
+    a, b, of_mean = pilot_pictures(pilot, halves)
     if not residual:
         return Denoised(color=to_image(of_mean), error=to_image(standard_error(a, b)))
-    returned, left = return_residual(pair_on(pair, compute_device()), a, b)
+    returned, left = return_residual(halves, a, b)
     color = (of_mean + returned - (a + b) / 2).clamp_(min=0)
     return Denoised(color=to_image(color), error=to_image(torch.hypot(standard_error(a, b), left)))
 
 
-def _mean(a: Image | None, b: Image | None) -> Image | None:
-    return None if a is None or b is None else (a + b) * np.float32(0.5)
+def pilot_pictures(pilot: Pilot, pair: TensorPair) -> tuple[Tensor, Tensor, Tensor]:
+    """The pilot's pictures of A, of B, and of their mean, linear radiance (1, 3, H, W) on the pair's device."""
+    a, b = pair.a, pair.b
+    layers = [_mean(a.albedo, b.albedo), _mean(a.normal, b.normal)]
+    images = [to_image(color) for color in (a.color, b.color, (a.color + b.color) / 2)]
+    albedo, normal = (None if layer is None else to_image(layer) for layer in layers)
+    of_a, of_b, of_mean = (to_nchw(picture, a.color.device) for picture in pilot(images, albedo, normal))
+    return of_a, of_b, of_mean
+
+
+def _mean(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return None if a is None or b is None else (a + b) / 2
