@@ -73,7 +73,8 @@ def test_its_log_holds_every_frame_and_what_references_told(flown: Path) -> None
     assert np.isfinite(rows["score"]).all() and np.isfinite(rows["flicker"][1:]).all()
     assert np.isfinite(rows["psnr"]).tolist() == [True, False, False, False, True]
     assert np.all(rows["psnr"][[0, 4]] > rows["psnr_noisy"][[0, 4]])
-    assert np.isfinite(rows["psnr_oidn"][[0, 4]]).all()
+    assert all(np.isfinite(rows[name][[0, 4]]).all() for name in ("psnr_oidn", "psnr_oidn_prefilter", "psnr_pilot"))
+    assert np.all(rows["network_share"] == 1)
     assert rows["psnr_alone"][0] == rows["psnr"][0] and rows["psnr_alone"][4] != rows["psnr"][4]
     assert np.all(rows["flicker"][1:] < rows["flicker_alone"][1:])
     psnrs, flicker = summary(flown)
@@ -126,6 +127,17 @@ def test_without_training_the_weights_stay(pairs: Path, tmp_path: Path) -> None:
     assert flythrough.main([str(pairs), "-o", str(out), "--no-training", "--frames", "2"]) == 0
     shipped, kept = load_model("unet").network.state_dict(), load_file(out / "weights.safetensors")
     assert all(np.array_equal(shipped[key], kept[key]) for key in shipped)
+
+
+def test_a_flight_with_a_pilot_is_never_below_it_and_says_what_it_took_of_the_network(
+    pairs: Path, tmp_path: Path
+) -> None:
+    references = ["--reference-every", "4", "--references", str(pairs / "references")]
+    options = ["--pilot", "oidn", "--no-training", "--no-reprojection", *references]
+    assert flythrough.main([str(pairs), "-o", str(tmp_path / "out"), "--from-scratch", *options]) == 0
+    rows = log(tmp_path / "out")[[0, 4]]
+    assert np.all(rows["psnr"] > rows["psnr_pilot"] - 0.05)  # of a network without weights chance takes a little
+    assert np.all(rows["network_share"] < 0.3)
 
 
 @pytest.mark.parametrize(
