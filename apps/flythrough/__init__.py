@@ -10,18 +10,16 @@ the trained weights, which n2n-denoise --model accepts.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import defines, progress_console, run
+from apps.flythrough.config import FlythroughConfig, check, online_config, settings
 from apps.flythrough.measure import Measurer, Referenced, References, RenderReference
 from apps.flythrough.output import (
     COLUMNS,
@@ -34,80 +32,26 @@ from apps.flythrough.output import (
     write_pictures,
     write_video,
 )
-from denoiser.inference.piloted import GenericPilotName, find_pilot
+from denoiser.inference.piloted import find_pilot
 from denoiser.model import load_model
 from denoiser.training.checkpoint import Log, open_run
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest, Renderer
 from online.replay import PairFolderRenderer
-from online.trainer import ONLINE_NAME, OnlineConfig, OnlineTrainer
+from online.trainer import OnlineTrainer
 from renderer_bridge.atomic import sole_writer
 from renderer_bridge.camera_path import load_camera_path
-from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Camera, Image
 from renderer_bridge.mitsuba_render import render_color
 from renderer_bridge.mitsuba_renderer import MitsubaRenderer
 from renderer_bridge.mitsuba_scene import load_scene
 from renderer_bridge.mitsuba_variant import set_variant
-from renderer_bridge.seeds import SEED_BITS, derive_seed
+from renderer_bridge.seeds import derive_seed
 
 STATE, WEIGHTS = "state.safetensors", "weights.safetensors"
 REFERENCE_STREAM = 12  # derive_seed: apart from the halves (0 and 1)
 DEFAULT_FPS = 24.0
 FREE = ("checkpoint_every",)
-
-
-@dataclass(frozen=True)
-class FlythroughConfig:
-    """Fly a camera through a scene with a denoiser that learns from every frame."""
-
-    scene: tyro.conf.Positional[Path]
-    """Mitsuba scene (XML), or a folder of finished pairs with positions and depths."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder for everything that is written; running the same command again completes it."""
-    path: Path | None = None
-    """Camera path (JSON); needed with a scene."""
-    frames: int | None = None
-    """Frames along the path, by default its duration times its fps; of a folder, how many."""
-    spp: int = 8
-    """Samples per pixel of each half."""
-    train_steps: int = 8
-    """Training steps a frame."""
-    learning_rate: float = OnlineConfig.learning_rate
-    """Step size of the training."""
-    training: bool = True
-    """--no-training denoises with the weights as they are."""
-    from_scratch: bool = False
-    """Start from random weights instead of --weights."""
-    weights: str = ONLINE_NAME
-    """Weights to start from: a .safetensors file or the name of shipped weights."""
-    pilot: GenericPilotName = "none"
-    """Another denoiser to start from: oidn (Open Image Denoise), or auto, which takes it if it is there. Each frame
-    takes of the network what its pair says it is worth."""
-    reprojection: bool = True
-    """--no-reprojection makes every frame by itself."""
-    reference_every: int = 0
-    """Render a reference for every so many frames and for the last, and log PSNR against it; 0 for none."""
-    clean_targets: bool = False
-    """Train on references instead of noisy halves, to compare; needs --reference-every 1."""
-    reference_spp: int = 256
-    """Samples per pixel of the references."""
-    references: Path | None = None
-    """Folder of the references, which several flights along one path may share; by default within --output."""
-    width: int | None = None
-    """Picture width in pixels; by default the scene's."""
-    height: int | None = None
-    """Picture height in pixels; by default the scene's."""
-    fps: float | None = None
-    """Frames per second of the video; by default the path's."""
-    checkpoint_every: int = 25
-    """Frames between states from which the flight can go on."""
-    seed: int = 0
-    """All randomness is a function of this and the frame."""
-    variant: str = "auto"
-    """auto, cuda, llvm or scalar."""
-    define: Annotated[list[str], tyro.conf.arg(aliases=["-D"]), tyro.conf.UseAppendAction] = field(default_factory=list)
-    """Value of a $name parameter of the scene, as name=value; may be given several times."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -118,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def fly(config: FlythroughConfig) -> None:
     """Check the options, open scene or folder, and show the progress of `flythrough`."""
-    _check(config)
+    check(config)
     source = _open_folder(config) if config.scene.is_dir() else _open_scene(config)
     with sole_writer(config.output):
         _fly(_Flight(config, source))
@@ -141,23 +85,6 @@ def _fly(flight: _Flight) -> None:
     print(f"{flight.folder}: {flight.frames} frames, {flight.trainer.steps} training steps", file=sys.stderr)
     for line in summary(flight.folder):
         print(line, file=sys.stderr)
-
-
-def _check(config: FlythroughConfig) -> None:
-    for name in ("frames", "spp", "width", "height", "checkpoint_every", "reference_spp"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} {value}: at least 1 is needed")
-    if config.train_steps < 0 or config.reference_every < 0:
-        raise UsageError("--train-steps and --reference-every must not be negative")
-    if not 0 <= config.seed < 2**SEED_BITS:
-        raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
-    if config.clean_targets and config.reference_every != 1:
-        raise UsageError("--clean-targets: needs --reference-every 1, a reference for every frame")
-    if config.scene.is_dir() and config.path is not None:
-        raise UsageError("--path: a folder of finished pairs has its own cameras")
-    if not config.scene.is_dir() and config.path is None:
-        raise UsageError("--path is missing: a scene needs a camera path (JSON)")
 
 
 def _score(record: FlythroughRecord) -> str:
@@ -205,8 +132,8 @@ class _Flight:
     def __init__(self, config: FlythroughConfig, source: _Source) -> None:
         self.config, self.folder, self.source = config, config.output, source
         self.frames = self.source.frames
-        open_run(self.folder, _settings(config), FREE, begun=self.folder / STATE)
-        self.trainer = OnlineTrainer(_online(config))
+        open_run(self.folder, settings(config), FREE, begun=self.folder / STATE)
+        self.trainer = OnlineTrainer(online_config(config))
         self.untrained = load_model(config.weights) if not config.from_scratch else None
         self.first, self.history = 0, None
         if (self.folder / STATE).exists():
@@ -262,20 +189,6 @@ class _Flight:
         """Close what is open."""
         self.log.close()
         self.measurer.close()
-
-
-def _online(config: FlythroughConfig) -> OnlineConfig:
-    init = "" if config.from_scratch else config.weights
-    return OnlineConfig(
-        init=init, learning_rate=config.learning_rate, seed=config.seed, clean_targets=config.clean_targets
-    )
-
-
-def _settings(config: FlythroughConfig) -> dict[str, Any]:
-    """What makes a flight this flight, fit for JSON."""
-    settings = dataclasses.asdict(config)
-    del settings["output"]
-    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
 
 
 def _progress_bar() -> Progress:
