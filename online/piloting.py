@@ -83,7 +83,7 @@ def _slope(ways: Tensor, gains: Tensor) -> Tensor:
     tiny = torch.finfo(ways.dtype).tiny
     whole = (gains.mean() / (ways.mean() + tiny)).clamp(0, 1)
     off = gains - whole * ways
-    near, squares, nearby = gaussian(torch.cat([off, off.square(), ways], dim=1), NEIGHBOURHOOD).split(1, dim=1)
+    near, squares, nearby = gaussian(torch.cat([off, off.square(), ways], dim=1), NEIGHBOURHOOD).chunk(3, dim=1)
     error = (squares / (4 * math.pi * NEIGHBOURHOOD**2)).sqrt_()
     proven = near.sign() * (near.abs() - DOUBT * error).clamp_(min=0)
     return (whole + proven / (nearby + tiny)).clamp_(0, 1)
