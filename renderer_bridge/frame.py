@@ -139,9 +139,11 @@ class Denoised:
 
     `color` is linear radiance, float32 (H, W, 3), finite. `error` is the estimated standard error per pixel in linear
     radiance, (H, W, 3), or None where only one half was given. `repaired` counts the pixels, by layer, that were
-    infinite, NaN or outside their range and were mended before denoising.
+    infinite, NaN or outside their range and were mended before denoising. `shares` tells of a picture that was chosen
+    from several, place by place, how much of each it is, by name; they sum to 1.
     """
 
     color: Image
     error: Image | None = None
     repaired: dict[str, int] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from denoiser.inference import select
 from denoiser.inference.denoise import denoise_pair
 from denoiser.model import Model, architecture_name
 from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import UNet
-from denoiser.training import adapt as module
-from denoiser.training.adapt import SQUARE, AdaptConfig, AdaptRecord, adapt
+from denoiser.training.adapt import AdaptConfig, AdaptRecord, adapt
 from denoiser.transforms import NetworkInput
 from renderer_bridge.errors import DatasetError, UsageError
 from renderer_bridge.frame import Frame, Image, Pair
@@ -78,19 +78,10 @@ def test_it_ends_after_the_steps_given() -> None:
 
 def test_no_gradient_comes_from_what_judges(monkeypatch: pytest.MonkeyPatch) -> None:
     """With every square held out there is nothing to learn."""
-    monkeypatch.setattr(module, "HELD_OUT", 1.0)
+    monkeypatch.setattr(select, "HELD_OUT", 1.0)
     before = model()
     records, after = run(adapt(before, [pair()], QUICK))
     assert after is before and all(abs(each.gain) < 1e-6 for each in records)
-
-
-def test_squares_are_held_out_whole() -> None:
-    learnt = module._learnt((HEIGHT, WIDTH), 3)
-    assert learnt.shape == (1, 1, HEIGHT, WIDTH)
-    blocks = learnt[0, 0, : 3 * SQUARE, : 4 * SQUARE].reshape(3, SQUARE, 4, SQUARE)
-    assert torch.all(blocks == blocks[:, :1, :, :1])
-    many = torch.cat([module._learnt((256, 256), seed).flatten() for seed in range(40)])
-    assert many.mean().item() == pytest.approx(0.75, abs=0.035)  # 4 standard deviations of 2560 draws
 
 
 def test_layers_that_are_needed_and_settings_are_checked() -> None:

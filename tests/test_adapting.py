@@ -99,3 +99,20 @@ def test_a_frame_without_its_other_half_is_no_pair(tmp_path: Path, capsys: pytes
     pairs = write_toy_pairs(tmp_path / "pairs", 1)
     assert main([str(pairs / "view0.a.exr"), "-o", str(tmp_path / "x.exr"), "--adapt", "5"]) == 2
     assert "no pair among the inputs" in capsys.readouterr().err
+
+
+def test_with_select_adapted_weights_are_one_of_several(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapts(monkeypatch, proven=True)
+    pairs = write_toy_pairs(tmp_path / "pairs", 1)
+    options = ["--model", str(weights), "--select", "--adapt", "5", "-o", str(tmp_path / "out.exr")]
+    assert main([str(pairs), *options]) == 0
+    said = capsys.readouterr().err
+    assert all(f"{name} " in said.split("taken from")[1] for name in ("adapted", "network", "noisy"))
+
+
+def test_select_needs_a_pair(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = write_toy_pairs(tmp_path / "pairs", 1)
+    assert main([str(pairs / "view0.a.exr"), "--model", str(weights), "--select", "-o", str(tmp_path / "out.exr")]) == 2
+    assert "--select: there is no pair" in capsys.readouterr().err

@@ -5,6 +5,7 @@
     n2n-denoise renders/ -o clean/                          a folder; x.a.exr and x.b.exr in it are a pair
     n2n-denoise beauty.####.exr --frames 1-240 -o clean/    a sequence
     n2n-denoise --pair 'a/*.exr' 'b/*.exr' -o clean/        pairs of any name
+    n2n-denoise a.exr b.exr --select --pilot oidn           the best of network, pilot and noisy mean, place by place
     n2n-denoise scan.png --zero-shot                        one picture alone, also PNG and JPEG
     n2n-denoise frame.exr --list                            what it holds, and what would be used
     n2n-denoise frame.exr --check                           whether it is what a denoiser needs
@@ -81,6 +82,8 @@ class DenoiseConfig:
     pilot: PilotName = "none"
     """Another denoiser in the place of the network: oidn (Open Image Denoise), or auto, which takes it if it is there.
     Of a pair, what it gets wrong alike in both halves is given back."""
+    select: bool = False
+    """Of pairs: the best, place by place, of noisy mean, network, --pilot and --adapt, told from the pair alone."""
     zero_shot: bool = False
     """Learn from each picture alone, for about a minute, instead of the network; takes PNG and JPEG files too."""
     sampler: SamplerName = "original"
@@ -126,6 +129,8 @@ def denoise(config: DenoiseConfig) -> int:
     if config.list:
         return _list(jobs, config.layer)
     options = _options(config)
+    if options.select and all(job.other is None for job in jobs):
+        raise UsageError("--select: there is no pair among the inputs; only of pairs can be told what is best where")
     if config.check:
         return check(jobs, options)
     if config.png is not None and (config.png.suffix.lower() != ".png" or len(jobs) > 1):
@@ -162,8 +167,9 @@ def _options(config: DenoiseConfig) -> FileOptions:
         config.fireflies,
         config.residual,
         "zero-shot" if config.zero_shot else config.pilot,
-        config.sampler,
-        config.temporal,
+        config.select,
+        sampler=config.sampler,
+        temporal=config.temporal,
     )
 
 
@@ -198,6 +204,9 @@ def _one(config: DenoiseConfig, job: FileJob, todo: list[FileJob], options: File
     if record.error is not None:
         share = f", {100 * record.error / record.radiance:.1f} % of the mean radiance" if record.radiance else ""
         _say(f"estimated standard error{'' if options.residual else ' of the noise left'}: {record.error:.4g}{share}")
+    if record.shares:
+        shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in record.shares.items())
+        _say(f"{job.source}: taken from {shares}")
     written = [str(job.output)]
     if config.png is not None:
         image = read_exr(job.output)

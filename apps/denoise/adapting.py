@@ -24,13 +24,16 @@ MOST_PAIRS = 32
 
 @contextlib.contextmanager
 def adapted(jobs: Sequence[FileJob], options: FileOptions, seconds: float, save: Path | None) -> Iterator[FileOptions]:
-    """Options whose model is adapted to the pairs among `jobs`; kept in `save`, else for the time of the `with` block.
+    """Options whose model, or with `select` second model, is adapted to the pairs among `jobs`; kept in `save`, else
+    for the time of the `with` block.
 
     Raises `UsageError` when there is no pair or another denoiser does the work, and what reading and training raise.
     """
     halves = [job for job in jobs if job.other is not None]
-    if not halves or options.pilot != "none":
-        what = "there is no pair among the inputs" if not halves else "--pilot takes the network's place"
+    if not halves or (options.pilot != "none" and not options.select):
+        what = (
+            "there is no pair among the inputs" if not halves else "--pilot without --select takes the network's place"
+        )
         raise UsageError(f"--adapt: {what}; pairs, and the network, are needed")
     chosen = [halves[index] for index in sorted({len(halves) * k // MOST_PAIRS for k in range(MOST_PAIRS)})]
     before = load_model(options.model)
@@ -42,7 +45,10 @@ def adapted(jobs: Sequence[FileJob], options: FileOptions, seconds: float, save:
         save_weights(
             path, model.network, Description(architecture_name(model), taken.layers, taken.optional, data=origin)
         )
-        yield replace(options, model=str(path))
+        if options.select:
+            yield options if model is before else replace(options, adapted=str(path))
+        else:
+            yield replace(options, model=str(path))
 
 
 def _follow(model: Model, pairs: Sequence[Pair], seconds: float) -> Model:

@@ -21,7 +21,7 @@ _SECONDS_BETWEEN = 10.0
 _MOST_ROWS = 40
 _COLUMNS = (
     "output", "input", "other", "status", "width", "height", "read_s", "denoise_s", "write_s", "repaired",
-    "error", "radiance", "fireflies", "taken", "warnings",
+    "error", "radiance", "fireflies", "taken", "shares", "warnings",
 )  # fmt: skip
 
 
@@ -115,6 +115,7 @@ def _row(record: FileRecord) -> dict[str, str]:
         "radiance": f"{record.radiance:.6g}",
         "fireflies": str(record.fireflies),
         "taken": f"{record.taken:.6g}",
+        "shares": " ".join(f"{name}:{share:.3f}" for name, share in record.shares.items()),
         "warnings": "; ".join(record.warnings),
     }
 

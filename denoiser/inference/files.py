@@ -154,7 +154,7 @@ def _load(model: Model, job: FileJob, options: FileOptions) -> _Loaded:
         selections[view] = image.select(view, options.layer)
         if "color" in selections[view].layers or len(image.views()) == 1:
             pictures[view] = _noisy(job, halves, view, options, repaired)
-            if find_pilot(options.pilot, options.sampler) is None:
+            if options.select or find_pilot(options.pilot, options.sampler) is None:
                 _require_layers(model, image, pictures[view].frames[0])
     if not pictures:
         raise ExrError(f"{job.source}: none of its views {', '.join(image.views())} has a color layer; one is needed")
@@ -258,6 +258,7 @@ def _denoised(
         radiance=_mean([float(np.mean(each.color)) for each in every]),
         fireflies=sum(each.fireflies for each in every),
         taken=_mean([each.taken for each in every]),
+        shares={name: _mean([each.shares[name] for each in every]) for name in every[0].shares},
         warnings=tuple(dict.fromkeys(warnings)),
     )
     return _Finished(loaded, pictures, record)

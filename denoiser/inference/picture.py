@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +12,9 @@ from denoiser.inference.denoise import denoise_frame, denoise_pair
 from denoiser.inference.fireflies import clamp_fireflies
 from denoiser.inference.piloted import denoise_frame_with, denoise_pair_with, find_pilot
 from denoiser.inference.records import FileOptions
+from denoiser.inference.select import select_pair
 from denoiser.inference.shares import share_out
-from denoiser.model import Model
+from denoiser.model import Model, load_model
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
 
@@ -40,6 +42,7 @@ class Cleaned:
     passes: Mapping[str, Image]
     fireflies: int
     taken: float
+    shares: Mapping[str, float]
 
 
 After = Callable[[Frame, Image | None, Denoised], Image]
@@ -63,6 +66,7 @@ def denoise_picture(model: Model, noisy: Noisy, options: FileOptions, after: Aft
         passes={name: _blended(passes[name], each, options.blend) for name, each in cleaned.items()},
         fireflies=fireflies,
         taken=taken,
+        shares=denoised.shares,
     )
 
 
@@ -79,6 +83,10 @@ def _guarded(frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], int, float]:
 
 def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> Denoised:
     pilot = find_pilot(options.pilot, options.sampler)
+    if options.select and len(frames) == 2:
+        adapted = None if options.adapted is None else _adapted(options.adapted)
+        pair, precision = Pair(frames[0], frames[1]), options.precision
+        return select_pair(pair, model, pilot, adapted, precision=precision, residual=options.residual)
     if pilot is not None:
         if len(frames) == 1:
             return denoise_frame_with(pilot, frames[0])
@@ -86,6 +94,11 @@ def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> D
     if len(frames) == 1:
         return denoise_frame(model, frames[0], precision=options.precision)
     return denoise_pair(model, Pair(frames[0], frames[1]), precision=options.precision, residual=options.residual)
+
+
+@functools.lru_cache(maxsize=1)
+def _adapted(name: str) -> Model:
+    return load_model(name)
 
 
 def _alpha(model: Model, frames: tuple[Frame, ...], alpha: tuple[Image, ...], options: FileOptions) -> Image:

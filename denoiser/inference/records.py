@@ -36,8 +36,9 @@ class FileOptions:
     the share of the denoised picture in the result, in [0, 1]; the rest is the noisy one. `alpha` denoises alpha too,
     `also` further pictures in the file, by name, so that they still sum to the beauty. `fireflies` holds isolated
     bright pixels back first. `residual` gives back what both halves of a pair get wrong alike. `pilot` names another
-    denoiser that takes the network's place, see `piloted`; `sampler` is that of `zero-shot`. `temporal` reads what
-    leads from frame to frame too: positions, depths, motion vectors.
+    denoiser that takes the network's place, see `piloted`; `sampler` is that of `zero-shot`. `select` takes of a pair
+    the best of noisy mean, network, pilot, and weights `adapted` to these very pairs, place by place (`select`).
+    `temporal` reads what leads from frame to frame too: positions, depths, motion vectors.
     """
 
     model: str = DEFAULT_NAME
@@ -49,6 +50,8 @@ class FileOptions:
     fireflies: bool = False
     residual: bool = True
     pilot: PilotName = "none"
+    select: bool = False
+    adapted: str | None = None
     sampler: SamplerName = "original"
     temporal: bool = False
 
@@ -59,8 +62,9 @@ class FileRecord:
 
     `size` is (height, width) of the picture. `repaired` counts, by layer, pixels that were infinite, NaN or out of
     range. `error` is the mean estimated standard error of a pair's picture, `radiance` the mean of the picture, both
-    linear. `fireflies` counts the pixels held back, `taken` is the share of light taken from them. `warnings` are
-    sentences about the input. `failure` is the sentence that says why there is no output; None where there is.
+    linear. `fireflies` counts the pixels held back, `taken` is the share of light taken from them. `shares` are those
+    of `Denoised`. `warnings` are sentences about the input. `failure` is the sentence that says why there is no output;
+    None where there is.
     """
 
     job: FileJob
@@ -73,5 +77,6 @@ class FileRecord:
     radiance: float = 0.0
     fireflies: int = 0
     taken: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failure: str | None = None

@@ -74,6 +74,25 @@ def return_residual(pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor) ->
     what was returned. Layers that a frame lacks do not guide. Large pictures are worked on in strips, which changes
     nothing but the memory it takes.
     """
+    color, left, _ = _returned(pair, denoised_a, denoised_b, apart=False)
+    return color, left
+
+
+def residual_of_each(pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As `return_residual`, and the picture that A alone gives and that of B: f(A) and f(B), each with what is returned
+    of its own residual, (1, 3, H, W).
+
+    Gains, and the limits of what is returned, come from both halves all the same; they are means over many pixels.
+    """
+    color, left, apart = _returned(pair, denoised_a, denoised_b, apart=True)
+    assert apart is not None
+    return color, left, color + apart, color - apart
+
+
+def _returned(
+    pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor, apart: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """As `return_residual`; with `apart` also half the difference of what A and B alone give."""
     height, width = pair.a.size
     strips = _strips(height, width)
     halves = _Halves(pair, denoised_a, denoised_b)
@@ -85,16 +104,20 @@ def return_residual(pair: TensorPair, denoised_a: Tensor, denoised_b: Tensor) ->
             powers[level][:, rows] = _pooled_powers(band_a, band_b, 2**level)
     filters = [_filter(power.detach()) for power in powers]  # a derivative of the result takes gains as they are
     result, left = torch.empty_like(halves.fa), halves.fa.new_empty(1, 1, height, width)
+    difference = (halves.fa - halves.fb) / 2 if apart else None
     for strip in strips:
         parts, mean, brightness = bands.of(strip)
         returned, remaining = torch.zeros_like(mean), torch.zeros_like(brightness)
         for level, (band_a, band_b) in enumerate(parts):
             gain, rms, power = _grown(filters[level], 2**level, strip, width).chunk(3, dim=1)
-            returned += gain * _agreed(band_a, band_b, rms)
+            agreed_a, agreed_b = _agreed(band_a, band_b, rms)
+            returned += gain * ((agreed_a + agreed_b) / 2)
             remaining += power
+            if difference is not None:
+                difference[..., strip, :] += gain * ((agreed_a - agreed_b) / 2) * brightness
         result[..., strip, :] = (mean + returned * brightness).clamp_(min=0)
         left[..., strip, :] = remaining.sqrt_() * brightness
-    return _with_sky(halves, result), left
+    return _with_sky(halves, result), left, difference
 
 
 class _Halves:
@@ -244,10 +267,10 @@ def _wiener(signal: Tensor, standard_error: Tensor, noise: Tensor, doubt: float)
     return torch.stack([sure / total, sure.sqrt()])
 
 
-def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> Tensor:
-    """Mean of a band of both halves, each limited by what the other and the shared error's RMS allow."""
+def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> tuple[Tensor, Tensor]:
+    """A band of both halves, each limited by what the other and the shared error's RMS allow."""
     limit_a, limit_b = ((other.abs() + rms).mul_(AGREEMENT) for other in (band_b, band_a))
-    return (torch.clamp(band_a, -limit_a, limit_a) + torch.clamp(band_b, -limit_b, limit_b)) / 2
+    return torch.clamp(band_a, -limit_a, limit_a), torch.clamp(band_b, -limit_b, limit_b)
 
 
 def _grown(maps: Tensor, step: int, strip: slice, width: int) -> Tensor:

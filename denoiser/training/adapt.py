@@ -1,9 +1,10 @@
 """Adapt trained weights to the very pairs that are to be denoised, and keep them only where the pairs prove the gain.
 
-Training goes on from the given weights, A -> B and B -> A. A quarter of the squares of every picture is held out: no
-target there is ever seen, and there the adapted weights are judged, by the unbiased score of the pair (`score.py`)
-against the weights they began with. Both are scored on the same noise, so most of it cancels. Adapting ends when the
-score no longer falls; the best weights are kept if they are better by `DOUBT` standard errors, else the given ones.
+Training goes on from the given weights, A -> B and B -> A. A quarter of the squares of every picture is held out, the
+same ones of each: no target there is ever seen, and there the adapted weights are judged, by the unbiased score of the
+pair (`score.py`), against the weights they began with. Both are scored on the same noise, so most of it cancels.
+Adapting ends when the score no longer falls; the best weights are kept if they are better by `DOUBT` standard errors,
+else the given ones.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.nn import functional as F
 from denoiser import devices
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_halves
+from denoiser.inference.select import SQUARE, learnt_squares
 from denoiser.loss import LOSSES
 from denoiser.model import Model, architecture_name
 from denoiser.paper import LOSS_EPSILON
@@ -32,12 +34,6 @@ from denoiser.training.loop import descend
 from denoiser.training.train import new_optimizers
 from renderer_bridge.errors import DatasetError, UsageError
 from renderer_bridge.frame import Pair
-
-SQUARE = 32
-"""Side, in pixels, of the squares that are held out or not."""
-
-HELD_OUT = 0.25
-"""Share of the squares that only judge."""
 
 DOUBT = 2.0
 """Standard errors by which adapted weights must be better."""
@@ -101,7 +97,7 @@ def adapt(
     Raises `DatasetError` when there is no pair or a layer is missing.
     """
     config = config or AdaptConfig()
-    views = [_view(model, pair, config.seed + index) for index, pair in enumerate(pairs)]
+    views = [_view(model, pair, config.seed) for pair in pairs]
     if not views:
         raise DatasetError("there is no pair to adapt to; at least one is needed")
     judges = [views[index] for index in sorted({len(views) * k // JUDGED for k in range(JUDGED)})]
@@ -133,15 +129,7 @@ def _view(model: Model, pair: Pair, seed: int) -> _View:
             raise DatasetError(f"a half has no {' and no '.join(missing)} layer; adapting these weights needs it")
         layers = {name: found[name] for name in model.input.layers if name in found}
         halves.append(layers | {"color": layers["color"] * factor})
-    return _View(on_device, (halves[0], halves[1]), _learnt(on_device.a.size, seed).to(factor.device))
-
-
-def _learnt(size: tuple[int, int], seed: int) -> Tensor:
-    """1 where targets are seen, 0 in the squares held out, at random; (1, 1, H, W)."""
-    squares = [-(-extent // SQUARE) for extent in size]
-    random = np.random.default_rng(seed)
-    kept = torch.from_numpy((random.uniform(size=squares) >= HELD_OUT).astype(np.float32))
-    return F.interpolate(kept[None, None], scale_factor=SQUARE)[..., : size[0], : size[1]]
+    return _View(on_device, (halves[0], halves[1]), learnt_squares(on_device.a.size, seed).to(factor.device))
 
 
 def _start(model: Model, config: AdaptConfig) -> tuple[TrainState, TrainConfig]:
