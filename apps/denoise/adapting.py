@@ -31,9 +31,7 @@ def adapted(jobs: Sequence[FileJob], options: FileOptions, seconds: float, save:
     """
     halves = [job for job in jobs if job.other is not None]
     if not halves or (options.pilot != "none" and not options.select):
-        what = (
-            "there is no pair among the inputs" if not halves else "--pilot takes the network's place, but with --select"
-        )
+        what = "--pilot takes the network's place without --select" if halves else "there is no pair among the inputs"
         raise UsageError(f"--adapt: {what}; pairs, and the network, are needed")
     chosen = [halves[index] for index in sorted({len(halves) * k // MOST_PAIRS for k in range(MOST_PAIRS)})]
     before = load_model(options.model)
