@@ -201,7 +201,7 @@ def _share(one: Candidate, other: Candidate, halves: TensorPair) -> Tensor:
     weight = torch.ones_like(gain) if judged is None else judged
     mean, squares, distance, seen = gaussian(
         torch.cat([gain * weight, gain.square() * weight, apart * weight, weight], dim=1), deviation
-    ).split(1, dim=1)
+    ).chunk(4, dim=1)
     seen = seen.clamp(min=torch.finfo(seen.dtype).tiny)
     mean, squares, distance = mean / seen, squares / seen, distance / seen
     samples = 4 * math.pi * deviation**2 * seen  # of equal weight, that a Gaussian mean is worth
