@@ -21,12 +21,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from denoiser.networks.kernel import KernelNetwork
+from denoiser.networks.oidn_shape import OIDNShape
 from denoiser.networks.unet import UNet
 from denoiser.transforms import LAYER_CHANNELS, PAPER_LAYERS, NetworkInput, Transfer
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import WeightsError
 
-NetworkName = Literal["unet", "kernel"]
+NetworkName = Literal["unet", "kernel", "oidn-shape"]
 """The networks there are; `ARCHITECTURES` has the table."""
 
 Head = Literal["radiance", "kernels"]
@@ -45,6 +46,7 @@ class Architecture:
 ARCHITECTURES: dict[str, Architecture] = {
     "unet": Architecture(UNet),
     "kernel": Architecture(KernelNetwork, "kernels", "keyed"),
+    "oidn-shape": Architecture(OIDNShape, "radiance", "linear"),
 }
 """The networks by the name in the header."""
 

@@ -88,7 +88,7 @@ def key(color: Tensor | Image) -> Tensor:
 
 
 KEY = 0.2
-"""Key of every picture for networks of transfer `keyed`."""
+"""Key of every picture for networks of transfer `keyed` and `linear`."""
 
 
 def exposure(color: Tensor | Image, keys: tuple[float, float] = KEYS) -> Tensor:
@@ -156,9 +156,10 @@ def to_image(tensor: Tensor) -> Image:
 # Network input
 
 
-Transfer = Literal["tone-map", "keyed"]
-"""What happens to color before the network: `tone-map` is T(v), of a picture whose key lies in `KEYS`; `keyed` leaves
-radiance linear, and brings the key of every picture to `KEY`: twice the radiance in is twice the radiance out."""
+Transfer = Literal["tone-map", "keyed", "linear"]
+"""What happens to color before the network: `tone-map` is T(v), of a picture whose key lies in `KEYS`; `keyed` and
+`linear` leave radiance linear, and bring the key of every picture to `KEY`: twice the radiance in is twice the radiance
+out. `linear` tells nothing of what layers are there."""
 
 
 def presence(name: str) -> str:
@@ -190,7 +191,7 @@ class NetworkInput:
 
     def exposure(self, color: Tensor | Image) -> Tensor:
         """Factor that brings a picture to the brightness this network was trained on; see `exposure`."""
-        return exposure(color, (KEY, KEY) if self.transfer == "keyed" else KEYS)
+        return exposure(color, KEYS if self.transfer == "tone-map" else (KEY, KEY))
 
     def stack(self, layers: Mapping[str, Tensor]) -> Tensor:
         """The network's input (N, channels, H, W), channels last, from layers (N, C, H, W).
@@ -201,6 +202,8 @@ class NetworkInput:
         color = layers["color"]
         if self.transfer == "tone-map":
             parts = [tone_map(layers[name]) if name == "color" else layers[name] for name in self.layers]
+        elif self.transfer == "linear":
+            parts = [layers[name] for name in self.layers]
         else:
             missing = torch.zeros((), device=color.device).expand_as(color)
             parts = [layers.get(name, missing) if name in self.optional else layers[name] for name in self.layers]

@@ -30,7 +30,8 @@ class TrainConfig:
     crop: int = 128
     """Side of a crop in pixels, a multiple of 32."""
     network: NetworkName = "unet"
-    """unet is the paper's; kernel predicts weights of the samples around a pixel (denoiser/networks/kernel.py)."""
+    """unet is the paper's; kernel predicts weights of the samples around a pixel (denoiser/networks/kernel.py);
+    oidn-shape is for n2n-export --to oidn: Open Image Denoise runs its weights as its own."""
     optimizer: Literal["adam", "muon"] = "adam"
     """adam is the paper's; muon moves the inner convolutions by orthogonal matrices and learns faster."""
     learning_rate: float = LEARNING_RATE
