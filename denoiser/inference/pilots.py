@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderer_bridge.errors import MissingPackageError, N2NError, UsageError
 from renderer_bridge.frame import Image
@@ -33,13 +34,16 @@ class OpenImageDenoise:
 
     `quality` is OIDN's own preset. With `prefilter` albedo and normal are denoised first, each by itself, and the main
     filter is told that they are clean (`cleanAux`): OIDN's best result, and its slowest. `threads` is the number of
-    threads of the device; 0 takes as many as torch uses. Close it, or use it in a `with` block.
+    threads of the device; 0 takes as many as torch uses. `weights` is a TZA archive, as `n2n-export --to oidn` writes
+    it, that takes the place of OIDN's own in the main filter. Close it, or use it in a `with` block.
 
     Raises `MissingPackageError` when `pyoidn` is not installed, `UsageError` for an unknown quality or fewer than 0
     threads.
     """
 
-    def __init__(self, quality: Quality = "high", prefilter: bool = False, threads: int = 0) -> None:
+    def __init__(
+        self, quality: Quality = "high", prefilter: bool = False, threads: int = 0, weights: bytes | None = None
+    ) -> None:
         self._oidn = _import_pyoidn()
         levels = {name: getattr(self._oidn, f"OIDN_QUALITY_{name.upper()}") for name in ("high", "balanced", "fast")}
         if quality not in levels:
@@ -48,6 +52,7 @@ class OpenImageDenoise:
             raise UsageError(f"threads: {threads} is too few; 0 (as many as torch uses) or more is accepted")
         self._quality = levels[quality]
         self._prefilter = prefilter
+        self._weights = None if weights is None else np.frombuffer(weights, np.uint8)
         self._plan: _Plan | None = None
         self._plan_key: tuple[object, ...] = ()
         self._device = self._oidn.Device()
@@ -125,6 +130,8 @@ class OpenImageDenoise:
             oidn_filter.set_image(name, array, self._oidn.OIDN_FORMAT_FLOAT3)
         if hdr:
             oidn_filter.set_bool("hdr", True)
+            if self._weights is not None:
+                _set_weights(oidn_filter, self._weights)
         if clean_aux:
             oidn_filter.set_bool("cleanAux", True)
         oidn_filter.set_quality(self._quality)
@@ -152,6 +159,15 @@ def _import_pyoidn() -> Any:
             "install it with `pip install n2n-denoiser[oidn]`, or do without (--no-oidn, --pilot none)"
         ) from error
     return pyoidn
+
+
+def _set_weights(oidn_filter: Any, weights: NDArray[np.uint8]) -> None:
+    """Give a filter custom weights, by a function of OIDN that `pyoidn` leaves out; they must outlive the filter."""
+    from pyoidn.capi import oidn_Capi, oidn_ffi
+    from pyoidn.utils import c_str, np2c_ptr
+
+    oidn_ffi.cdef("void oidnSetSharedFilterData(OIDNFilter filter, const char* name, void* pointer, size_t bytes);")
+    oidn_Capi.oidnSetSharedFilterData(oidn_filter._filter, c_str("weights"), np2c_ptr(weights), weights.size)
 
 
 def _torch_threads() -> int:

@@ -16,11 +16,11 @@ POOLINGS = 4
 ALIGNMENT = 2**POOLINGS
 """Height and width of the input must be multiples of this."""
 
-ENCODER = (32, 32, 48, 64, 80, 96)
-"""Channels of enc_conv0 .. 4 and of both enc_conv5: the library takes any; these are those of its base network."""
+ENCODER = (24, 24, 48, 64, 80, 96)
+"""Channels of enc_conv0 .. 4 and of both enc_conv5. The library takes any: its base network has 32 in place of 24."""
 
-DECODER = ((32, 32), (64, 32), (96, 96), (112, 112))
-"""Channels of dec_conv1a and b .. dec_conv4a and b; the first two as in its small network, which is where time goes."""
+DECODER = ((24, 24), (48, 32), (80, 64), (96, 96))
+"""Channels of dec_conv1a and b .. dec_conv4a and b; narrow at full and half resolution, which is where time goes."""
 
 BRIGHTEST = 65504.0
 """Radiance that the transfer maps to 1."""
