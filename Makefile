@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
-EXTRAS ?= eval,oidn,viewer,farm,reproduce,dev
+EXTRAS ?= eval,oidn,viewer,farm,reproduce,onnx,dev
 
 BIN := .venv/bin
 DONE := .venv/.setup-done

@@ -40,12 +40,12 @@ def tza_bytes(model: Model) -> bytes:
     """The archive that `write_tza` writes."""
     if not isinstance(model.network, OIDNShape):
         raise WeightsError(
-            f"--to oidn: these weights are of a {type(model.network).__name__}; Open Image Denoise runs only networks of "
-            "its own shape, those of `n2n-train --network oidn-shape`"
+            f"--to oidn: these weights are of a {type(model.network).__name__}; Open Image Denoise runs only networks "
+            "of its own shape, those of `n2n-train --network oidn-shape`"
         )
     halves = {}
     for name, value in model.network.state_dict().items():
-        halves[name] = value.detach().cpu().contiguous().numpy().astype(np.float16)
+        halves[name] = value.detach().cpu().half().contiguous().numpy()
         if not np.isfinite(halves[name]).all():
             raise WeightsError(f"--to oidn: {name} has weights beyond half precision; at most 65504 is accepted")
     return _archive(halves)

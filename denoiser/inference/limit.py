@@ -40,6 +40,6 @@ def limit_radiance(output: Tensor, color: Tensor) -> Tensor:
     cells = F.avg_pool2d(F.pad(cells, (1, 1, 1, 1), mode="replicate"), 3, 1)
     wide = F.interpolate(cells, scale_factor=CELL, mode="bilinear", align_corners=False)[..., :height, :width]
     allowed = torch.maximum(largest(brightest, NEAR), wide * MEANS)
-    output = output.clamp(0, BRIGHTEST)
+    output = output.clamp(0.0, BRIGHTEST)
     reached = output.amax(dim=1, keepdim=True).clamp(min=torch.finfo(output.dtype).tiny)
     return output * (allowed / reached).clamp_(max=1)

@@ -166,7 +166,8 @@ def _set_weights(oidn_filter: Any, weights: NDArray[np.uint8]) -> None:
     from pyoidn.capi import oidn_Capi, oidn_ffi
     from pyoidn.utils import c_str, np2c_ptr
 
-    oidn_ffi.cdef("void oidnSetSharedFilterData(OIDNFilter filter, const char* name, void* pointer, size_t bytes);")
+    declaration = "void oidnSetSharedFilterData(OIDNFilter filter, const char* name, void* pointer, size_t bytes);"
+    oidn_ffi.cdef(declaration, override=True)
     oidn_Capi.oidnSetSharedFilterData(oidn_filter._filter, c_str("weights"), np2c_ptr(weights), weights.size)
 
 

@@ -1,7 +1,8 @@
 """Weighted means of 5x5 neighbours with predicted weights: on the CPU one fused pass, elsewhere plain torch.
 
 The plain form multiplies 25 shifted copies of the picture; it is what the fused one is held to in
-`tests/test_kernels.py`, and what a GPU runs. The fused one reads each logit once, and keeps a row at a time.
+`tests/test_kernels.py`, and what a GPU and exported graphs run. The fused one reads each logit once, and keeps a row at
+a time.
 Source of the idea: Bako et al., "Kernel-Predicting Convolutional Networks for Denoising Monte Carlo Renderings", 2017.
 """
 
@@ -38,7 +39,7 @@ def filtered(image: Tensor, logits: Tensor) -> Tensor:
     `image` is float32 (N, C, H, W), `logits` (N, 25, H, W), row by row from the upper left neighbour. The result is
     float32 (N, C, H, W). Gradients flow to both.
     """
-    if image.device.type != "cpu":
+    if image.device.type != "cpu" or torch.compiler.is_exporting():
         return filtered_plainly(image, logits)
     padded = F.pad(image, (RADIUS,) * 4, mode="replicate")
     result: Tensor = _Fused.apply(padded, logits)  # type: ignore[no-untyped-call]

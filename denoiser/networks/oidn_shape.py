@@ -71,7 +71,7 @@ class OIDNShape(nn.Module):
         """
         if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
             raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
-        return inverse_pu(self.coded(torch.cat([pu(x[:, :3]), x[:, 3:6].clamp(0, 1), x[:, 6:] / 2 + 0.5], dim=1)))
+        return inverse_pu(self.coded(torch.cat([pu(x[:, :3]), x[:, 3:6].clamp(0.0, 1.0), x[:, 6:] / 2 + 0.5], dim=1)))
 
     def coded(self, x: Tensor) -> Tensor:
         """What the library's convolutions do: color in the transfer's code and layers in [0, 1] to color's code."""
@@ -116,7 +116,7 @@ _CODE_KNEES = (2.23151711e-03, 3.70974749e-01)
 
 def pu(radiance: Tensor) -> Tensor:
     """Code in [0, 1] of linear radiance in [0, 65504], clamped to it."""
-    y = radiance.float().clamp(0, BRIGHTEST)
+    y = radiance.float().clamp(0.0, BRIGHTEST)
     return _unscaled(y) / _unscaled(torch.tensor(BRIGHTEST, device=y.device))
 
 
