@@ -84,6 +84,9 @@ class PairRequest:
     position: bool = False
     depth: bool = False
 
+    def view_name(self, index: int) -> str:
+        return f"{'frame' if self.path else 'view'}_{index:04d}"
+
 
 @dataclass(frozen=True)
 class ViewRecord:
@@ -101,8 +104,8 @@ class ViewRecord:
 def render_pairs(scene: MitsubaScene, request: PairRequest, folder: str | Path) -> Iterator[ViewRecord]:
     """Render what is missing or damaged in `folder`, and yield one record a view.
 
-    A folder may be given more views, targets or references later. Raises `DatasetError` when the folder holds a dataset
-    of another scene, spp, seed, size or camera, `SceneError` when no cameras can be placed, `OutputError` when a file
+    A folder may be given more views, targets or references later. Raises `DatasetError` when it holds a dataset of
+    another scene, spp, seed, size or camera, `SceneError` when no cameras can be placed, `OutputError` when a file
     cannot be written.
     """
     request, cameras = begin_dataset(scene, request, folder)
@@ -118,10 +121,9 @@ def render_view(
     `camera` is the one that `begin_dataset` gave for `index`, and `request` the one it gave. Raises as `render_pairs`.
     """
     start = time.perf_counter()
-    name = f"{'frame' if request.path else 'view'}_{index:04d}"
-    folder = Path(folder)
+    name, folder = request.view_name(index), Path(folder)
     spp = request.spp.draw(request.seed, index)
-    done = [_render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
+    done = [render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
     further = ((".t.exr", request.target_spp, TARGET_STREAM), (".ref.exr", request.reference_spp, REFERENCE_STREAM))
     for ending, more, stream in further:
         if more:
@@ -131,13 +133,13 @@ def render_view(
     return ViewRecord(name, index, views, spp, samples, invalid, time.perf_counter() - start)
 
 
-def _render_half(
+def render_half(
     scene: MitsubaScene, request: PairRequest, camera: Camera, folder: Path, name: str, index: int, half: int, spp: int
 ) -> tuple[int, int]:
     """Render half A (0) or B (1) unless its file is whole; (samples rendered, invalid samples)."""
     path = folder / f"{name}.{'ab'[half]}.exr"
     seed = pair_seeds(request.seed, index)[half]
-    if _is_whole(path, camera, spp, seed, request.aovs):
+    if is_whole(path, camera, spp, seed, request.aovs):
         return 0, 0
     aov_spp = spp if request.aov_spp == 0 else request.aov_spp or max(spp, LEAST_AOV_SPP)
     rendered: Rendered = render_frame(
@@ -159,15 +161,15 @@ def _render_half(
 def _render_color(
     scene: MitsubaScene, request: PairRequest, camera: Camera, path: Path, spp: int, seed: int
 ) -> tuple[int, int]:
-    """Render a picture without AOVs, a target or a reference, unless its file is whole; counts as `_render_half`."""
-    if _is_whole(path, camera, spp, seed):
+    """Render a picture without AOVs, a target or a reference, unless its file is whole; counts as `render_half`."""
+    if is_whole(path, camera, spp, seed):
         return 0, 0
     color, invalid = render_color(scene, camera, spp=spp, seed=seed, sensor=request.sensor)
     write_frame(path, Frame(color=color, camera=camera, spp=spp, seed=seed))
     return camera.resolution[0] * camera.resolution[1] * spp, invalid
 
 
-def _is_whole(path: Path, camera: Camera, spp: int, seed: int, aovs: AovKind | None = None) -> bool:
+def is_whole(path: Path, camera: Camera, spp: int, seed: int, aovs: AovKind | None = None) -> bool:
     """Whether `path` is a readable render of just this camera, spp, seed and kind of AOVs (None: it needs none); False
     where it is missing or damaged.
 
@@ -242,7 +244,6 @@ def _known_or_new(scene: MitsubaScene, request: PairRequest, known: list[Camera]
 def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
     """What must stay the same for a folder to be continued, and what is good to know."""
     kept = {key: value for key, value in asdict(request).items() if key not in ("views", "path", "spp")}
-    width, height = scene.camera(request.sensor).resolution
     return {
         "format": FORMAT,
         "tool_version": importlib.metadata.version("n2n-denoiser"),
@@ -252,7 +253,7 @@ def _description(scene: MitsubaScene, request: PairRequest) -> dict[str, Any]:
         "integrator": scene.integrator_name,
         "path": str(request.path.resolve()) if request.path else None,
         "spp": [request.spp.low, request.spp.high],
-        "size": [width, height],
+        "size": list(scene.camera(request.sensor).resolution),
         **kept,
     }
 

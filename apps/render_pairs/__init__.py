@@ -3,6 +3,7 @@
     n2n-render-pairs scene.xml
     n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
     n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
+    n2n-render-pairs scene.xml -o pairs/ --until-error 0.02       until the denoised picture is that good
 
 The same command again completes a folder; with more --views, --target-spp or --reference-spp it adds to it.
 A scene of Mitsuba 0.5 or 0.6 is written for Mitsuba 3 first, as --print-scene shows.
@@ -17,6 +18,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +27,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from apps.command import defines, progress_console, run
 from apps.jobs import RenderJob, SceneSource, WorkersDied, spread
+from apps.render_pairs.until import CSV, PNG, Goal, grow
+from denoiser.inference.denoise import denoise_pair
+from denoiser.inference.piloted import GenericPilotName, denoise_pair_with, find_pilot
+from denoiser.model import load_model
 from renderer_bridge.atomic import remove_remains, sole_writer
 from renderer_bridge.errors import N2NWarning, SceneError, UsageError
 from renderer_bridge.legacy import translate
@@ -54,6 +60,13 @@ class RenderPairsConfig:
     """Samples per pixel of each half: a number, or a range such as 1..32 drawn per view."""
     aov_spp: str = "auto"
     """Samples per pixel of albedo and normal: a number, auto (at least 8), or same (as the color)."""
+    until_error: float | None = None
+    """Add samples until the told error of the denoised picture is below this: the root mean square error of the
+    tone-mapped picture, in (0, 1); 0.01 is a PSNR of 40 dB. --spp is what it begins with."""
+    most_spp: int = 1024
+    """With --until-error: samples per pixel of each half at most."""
+    pilot: GenericPilotName = "none"
+    """With --until-error: denoise with oidn (Open Image Denoise), or auto, which takes it if it is there."""
     target_spp: int = 0
     """Also render a third picture with so many samples per pixel, as the target of both halves in training."""
     aovs: AovKind | Literal["auto"] = "auto"
@@ -99,6 +112,9 @@ def render(config: RenderPairsConfig) -> None:
     request, folder = _request(config), config.output or _default_folder(config.scene)
     source = _source(config)
     scene = source.load()
+    if config.until_error is not None:
+        _until(config, scene, request, folder)
+        return
     if config.output is None:
         _say_next(f"{config.scene}: pairs are rendered into {folder}{os.sep}", folder)
     records = []
@@ -153,6 +169,24 @@ def _rendered(
             remove_remains(file)
 
 
+def _until(config: RenderPairsConfig, scene: MitsubaScene, request: PairRequest, folder: Path) -> None:
+    """Grow the views, and say of each what came of it."""
+    assert config.until_error is not None
+    pilot, model = find_pilot(config.pilot), load_model()
+    denoise = partial(denoise_pair, model) if pilot is None else partial(denoise_pair_with, pilot)
+    with sole_writer(folder), _progress_bar() as progress:
+        task = progress.add_task("rendering", total=None, speed="")
+        request, cameras = begin_dataset(scene, request, folder)
+        goal = Goal(config.until_error, config.most_spp)
+        for look in grow(scene, request, folder, cameras, goal, denoise):
+            last = look.points[-1]
+            told = f"{last.spp:g} spp, error {last.error:.3g}"
+            progress.update(task, completed=look.index + look.done, total=look.views, speed=told)
+            if look.done:
+                progress_console.print(look.sentence(), highlight=False, soft_wrap=True)
+    print(f"{folder}: {folder / CSV} and {folder / PNG} show error against samples", file=sys.stderr)
+
+
 def _default_folder(scene: Path) -> Path:
     """`<scene's folder>-pairs` in the current folder."""
     return Path(f"{scene.resolve().parent.name or scene.stem}-pairs")
@@ -181,6 +215,8 @@ def _request(config: RenderPairsConfig) -> PairRequest:
             raise UsageError(f"--{name} {value}: at least 1 is needed")
     if min(config.target_spp, config.reference_spp, config.sensor) < 0:
         raise UsageError("--target-spp, --reference-spp and --sensor must not be negative")
+    if config.until_error is not None:
+        _check_until(config)
     if not 0 <= config.seed < 2**SEED_BITS:
         raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
     if config.path is None and config.frames is not None:
@@ -199,6 +235,14 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         position=config.position,
         depth=config.depth,
     )
+
+
+def _check_until(config: RenderPairsConfig) -> None:
+    assert config.until_error is not None
+    if not 0 < config.until_error < 1:
+        raise UsageError(f"--until-error {config.until_error:g}: more than 0 and less than 1 is accepted")
+    if config.dask is not None or config.target_spp or config.reference_spp:
+        raise UsageError("--until-error: --dask, --target-spp and --reference-spp are not accepted with it")
 
 
 def _aov_spp(text: str) -> int | None:
@@ -229,7 +273,3 @@ def _report(records: list[ViewRecord], folder: Path) -> None:
         f"{folder}: {len(records)} views, {new} rendered now, {_speed(records) or 'nothing to do'}{left_out}",
         file=sys.stderr,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,160 @@
+"""`n2n-render-pairs --until-error`: passes are added to each view until its denoised picture is good enough.
+
+errors.csv    samples per pixel of each half, and the told error of the picture denoised from both, of each look
+errors.png    the same, and the law that was fitted
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from denoiser.inference.until_error import ErrorPoint, PowerLaw, fit, next_spp, told_error
+from renderer_bridge.atomic import atomic_path, write_text
+from renderer_bridge.frame import Camera, Denoised, Pair
+from renderer_bridge.mitsuba_pairs import PairRequest
+from renderer_bridge.mitsuba_passes import add_passes, passes_to, total_spp
+from renderer_bridge.mitsuba_scene import MitsubaScene
+from renderer_bridge.pair_folder import read_pair
+
+CSV, PNG = "errors.csv", "errors.png"
+MOST_LINES = 12
+"""Views that errors.png shows, at most."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The error that is good enough, see `until_error`, and the samples per pixel of each half it may take at most."""
+
+    error: float
+    most_spp: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a view: all points so far, in order of their samples, and whether the view is done."""
+
+    view: str
+    index: int
+    views: int
+    points: tuple[ErrorPoint, ...]
+    goal: Goal
+    done: bool
+
+    @property
+    def law(self) -> PowerLaw | None:
+        return fit(self.points)
+
+    def sentence(self) -> str:
+        """What came of it."""
+        last, law = self.points[-1], self.law
+        said = f"{self.view}: error {last.error:.4g} ({decibels(last.error):.1f} dB) at {last.spp:g} + {last.spp:g} spp"
+        if law is not None:
+            said += f", falls as spp^-{law.exponent:.2f}"
+        if last.error <= self.goal.error:
+            return said
+        more = (
+            "" if law is None else f"; {self.goal.error:g} would take about {math.ceil(law.spp_for(self.goal.error))}"
+        )
+        return f"{said}; --most-spp {self.goal.most_spp} allows no more{more}"
+
+
+def grow(
+    scene: MitsubaScene,
+    request: PairRequest,
+    folder: Path,
+    cameras: Sequence[Camera],
+    goal: Goal,
+    denoise: Callable[[Pair], Denoised],
+) -> Iterator[Look]:
+    """Add passes to view after view until each is good enough; yields a record at each look, after files were written.
+
+    What earlier looks found is read from errors.csv. Raises as `add_passes` and `denoise` do.
+    """
+    known = _known(folder / CSV)
+    for index, camera in enumerate(cameras):
+        name = request.view_name(index)
+        for points, done in _grow_view(scene, request, folder, camera, index, goal, denoise, known.get(name, [])):
+            known[name] = points
+            write_text(folder / CSV, _table(known))
+            yield Look(name, index, len(cameras), tuple(points), goal, done)
+    _plot(folder / PNG, known, goal)
+
+
+def _grow_view(
+    scene: MitsubaScene,
+    request: PairRequest,
+    folder: Path,
+    camera: Camera,
+    index: int,
+    goal: Goal,
+    denoise: Callable[[Pair], Denoised],
+    points: list[ErrorPoint],
+) -> Iterator[tuple[list[ErrorPoint], bool]]:
+    first = request.spp.draw(request.seed, index)
+    passes, wanted = -1, 0
+    while wanted > passes:
+        paths, passes = add_passes(scene, request, folder, camera, index, wanted)
+        spp = total_spp(first, passes)
+        error = told_error(denoise(read_pair(paths)[0]))
+        points = [point for point in points if point.spp < spp] + [ErrorPoint(spp, error)]
+        wanted = passes
+        if error > goal.error:
+            wanted = max(passes + 1, passes_to(first, min(next_spp(points, goal.error), goal.most_spp)))
+            while wanted > passes and total_spp(first, wanted) > goal.most_spp:
+                wanted -= 1
+        yield points, wanted == passes
+
+
+def decibels(error: float) -> float:
+    """PSNR of a tone-mapped picture with that root mean square error."""
+    return -20 * math.log10(error) if error > 0 else math.inf
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# errors.csv, errors.png
+
+
+def _known(path: Path) -> dict[str, list[ErrorPoint]]:
+    """What a file says; nothing where it is missing or no table of ours."""
+    found: dict[str, list[ErrorPoint]] = {}
+    try:
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+            found.setdefault(row["view"], []).append(ErrorPoint(float(row["spp"]), float(row["error"])))
+    except (OSError, KeyError, ValueError, TypeError):
+        return {}
+    return found
+
+
+def _table(known: Mapping[str, Sequence[ErrorPoint]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("view", "spp", "error", "psnr"))
+    for view, points in known.items():
+        writer.writerows((view, f"{p.spp:g}", f"{p.error:.6g}", f"{decibels(p.error):.3f}") for p in points)
+    return text.getvalue()
+
+
+def _plot(path: Path, known: Mapping[str, Sequence[ErrorPoint]], goal: Goal) -> None:
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.add_subplot(
+        xlabel="samples per pixel of each half", ylabel="told error of the denoised picture", xscale="log", yscale="log"
+    )
+    for color, (view, points) in enumerate(list(known.items())[:MOST_LINES]):
+        spp, law = [point.spp for point in points], fit(points)
+        axis.plot(spp, [point.error for point in points], "o", color=f"C{color % 10}", label=view)
+        if law is not None:
+            ends = [spp[0], max(spp[-1], min(law.spp_for(goal.error), 10 * spp[-1]))]
+            axis.plot(ends, [law.scale * end**-law.exponent for end in ends], "--", color=f"C{color % 10}", linewidth=1)
+    axis.axhline(goal.error, color="0.5", linewidth=1, label="asked for")
+    axis.legend()
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,74 @@
+"""How many samples a denoised picture needs: its error, told from the pair, against samples, and the law through both.
+
+The error is the root mean square of the estimated standard errors of the tone-mapped picture, in [0, 1): that of which
+PSNR = -20 log10(error) tells. A lamp's error counts in it as an eye would see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from denoiser import devices
+from denoiser.transforms import to_nchw, tone_map
+from renderer_bridge.frame import Denoised
+
+MOST_AT_ONCE = 4.0
+"""Times the samples there are, to which they may grow before the error is looked at again: a law through few points
+may be far off."""
+
+STEEPEST, FLATTEST = 1.0, 0.1
+"""Exponents a law may have: noise alone falls with 1/2, a denoised picture slower, and faster only by chance."""
+
+RECENT = 4
+"""Points, the last ones, that a law goes through: at first a denoiser's own error does not fall as later."""
+
+
+@dataclass(frozen=True)
+class ErrorPoint:
+    """Samples per pixel of each half, and the told error of the picture denoised from both."""
+
+    spp: float
+    error: float
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """error = scale * spp^-exponent."""
+
+    scale: float
+    exponent: float
+
+    def spp_for(self, error: float) -> float:
+        """Samples per pixel of each half at which the error is `error`, above 0."""
+        return (self.scale / error) ** (1 / self.exponent)
+
+
+def told_error(denoised: Denoised) -> float:
+    """Root mean square of the estimated standard errors of a picture, tone-mapped. It must tell its error."""
+    assert denoised.error is not None
+    color, error = to_nchw(denoised.color), to_nchw(denoised.error)
+    apart = (tone_map(color + error) - tone_map(color - error)) / 2
+    (square,) = devices.read(apart.square().mean())
+    return math.sqrt(square)
+
+
+def fit(points: Sequence[ErrorPoint]) -> PowerLaw | None:
+    """The law through the last points, least squares of logarithms; None where there are fewer than two."""
+    used = [point for point in points if point.error > 0][-RECENT:]
+    if len({point.spp for point in used}) < 2:
+        return None
+    logs = np.log([[point.spp, point.error] for point in used])
+    slope = np.polyfit(logs[:, 0], logs[:, 1], 1)[0]
+    exponent = float(np.clip(-slope, FLATTEST, STEEPEST))
+    return PowerLaw(float(np.exp(np.mean(logs[:, 1] + exponent * logs[:, 0]))), exponent)
+
+
+def next_spp(points: Sequence[ErrorPoint], target: float) -> float:
+    """How many samples per pixel to look at next, so that the error comes to `target`; more than the last point has."""
+    last, law = points[-1], fit(points)
+    wanted = last.spp * (last.error / target) ** 2 if law is None else law.spp_for(target)
+    return min(max(wanted, math.nextafter(last.spp, math.inf)), last.spp * MOST_AT_ONCE)

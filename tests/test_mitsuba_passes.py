@@ -1,0 +1,86 @@
+"""Passes add up to one render of all their samples, and interruptions leave no trace."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_scenes import load, room, use_variant
+
+from renderer_bridge.errors import DatasetError
+from renderer_bridge.exr import read_exr
+from renderer_bridge.exr_frame import read_frame
+from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, begin_dataset
+from renderer_bridge.mitsuba_passes import add_passes, passes_to, total_spp
+from renderer_bridge.mitsuba_render import render_color
+from renderer_bridge.mitsuba_scene import MitsubaScene
+from renderer_bridge.seeds import derive_seed, pair_seeds
+
+REQUEST = PairRequest(SppRange(2, 2), seed=5)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> MitsubaScene:
+    use_variant()
+    return load(tmp_path_factory.mktemp("room"), *room())
+
+
+def grown(scene: MitsubaScene, folder: Path, *passes: int) -> tuple[Path, Path]:
+    request, cameras = begin_dataset(scene, REQUEST, folder)
+    for wanted in passes:
+        paths, done = add_passes(scene, request, folder, cameras[0], 0, wanted)
+    assert done == max(passes)
+    return paths.a, paths.b
+
+
+@given(st.integers(1, 64), st.integers(0, 30))
+def test_samples_rise_with_passes(first: int, passes: int) -> None:
+    assert total_spp(first, 0) == first and total_spp(first, passes + 1) > total_spp(first, passes)
+    assert passes_to(first, total_spp(first, passes)) == passes
+    assert passes_to(first, total_spp(first, passes) + 0.5) == passes + 1
+
+
+def test_a_half_is_the_mean_of_its_passes(scene: MitsubaScene, tmp_path: Path) -> None:
+    halves = grown(scene, tmp_path, 0, 2)
+    camera = scene.camera()
+    for half, path in enumerate(halves):
+        seeds = [pair_seeds(5, 0)[half], *(derive_seed(5, 0, half, k) for k in (1, 2))]
+        spps = [total_spp(2, 0), total_spp(2, 1) - total_spp(2, 0), total_spp(2, 2) - total_spp(2, 1)]
+        renders = [render_color(scene, camera, spp=spp, seed=seed)[0] for spp, seed in zip(spps, seeds, strict=True)]
+        frame, _ = read_frame(path)
+        assert frame.spp == sum(spps) and frame.albedo is not None and frame.normal is not None
+        mean = np.average(renders, axis=0, weights=spps)
+        np.testing.assert_allclose(frame.color, mean, rtol=1e-5, atol=1e-6)  # rounded to float32 after each pass
+    assert not np.array_equal(*(read_frame(path)[0].color for path in halves))
+
+
+def test_interruptions_leave_no_trace(scene: MitsubaScene, tmp_path: Path) -> None:
+    whole = grown(scene, tmp_path / "whole", 3)
+    parts = grown(scene, tmp_path / "parts", 0, 1, 3)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_half_that_is_behind_or_damaged_catches_up(scene: MitsubaScene, tmp_path: Path) -> None:
+    a, b = grown(scene, tmp_path / "pairs", 2)
+    before = b.read_bytes()
+    b.write_bytes(before[:100])
+    assert grown(scene, tmp_path / "pairs", 2) == (a, b) and b.read_bytes() == before
+
+
+def test_samples_of_no_pass_are_refused(scene: MitsubaScene, tmp_path: Path) -> None:
+    grown(scene, tmp_path / "pairs", 2)
+    held = read_exr(tmp_path / "pairs" / "view_0000.a.exr").parts[0].header["n2n:spp"]
+    request, cameras = begin_dataset(scene, PairRequest(SppRange(3, 3), seed=5), tmp_path / "other")
+    for half in "ab":
+        name = f"view_0000.{half}.exr"
+        (tmp_path / "other" / name).write_bytes((tmp_path / "pairs" / name).read_bytes())
+    assert held == 4 and total_spp(3, 1) == 4
+    assert add_passes(scene, request, tmp_path / "other", cameras[0], 0)[1] == 1
+    request, cameras = begin_dataset(scene, PairRequest(SppRange(8, 8), seed=5), tmp_path / "third")
+    for half in "ab":
+        name = f"view_0000.{half}.exr"
+        (tmp_path / "third" / name).write_bytes((tmp_path / "pairs" / name).read_bytes())
+    with pytest.raises(DatasetError, match="holds 4 samples per pixel"):
+        add_passes(scene, request, tmp_path / "third", cameras[0], 0)
