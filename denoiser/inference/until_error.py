@@ -44,7 +44,7 @@ class PowerLaw:
 
     def spp_for(self, error: float) -> float:
         """Samples per pixel of each half at which the error is `error`, above 0."""
-        return (self.scale / error) ** (1 / self.exponent)
+        return float((self.scale / error) ** (1 / self.exponent))
 
 
 def told_error(denoised: Denoised) -> float:
