@@ -46,6 +46,15 @@ def pair_mse(denoised_a: Tensor | Image, denoised_b: Tensor | Image, a: Tensor |
     return _score((_square(denoised_a, b) + _square(denoised_b, a) - _square(a, b)) / 2)
 
 
+def pair_difference(one: tuple[Image, Image], other: tuple[Image, Image], a: Image, b: Image) -> PairScore:
+    """Squared error of denoiser `one` minus that of `other`, each f(A) and f(B), all images (H, W, 3); unbiased.
+
+    What both have in common is gone block by block, so that its standard error is that of a paired test.
+    """
+    first, second = (_square(denoised[0], b) + _square(denoised[1], a) for denoised in (one, other))
+    return _score((first - second) / 2)
+
+
 def mean_score(scores: list[PairScore]) -> PairScore:
     """Score of several independent views: plain mean, errors added in quadrature."""
     mse = float(np.mean([score.mse for score in scores]))

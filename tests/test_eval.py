@@ -21,6 +21,7 @@ from apps.eval.views import (
     Failure,
     Method,
     Result,
+    Unreferenced,
     View,
     error_ratios,
     evaluate,
@@ -30,8 +31,10 @@ from apps.eval.views import (
     noisy,
 )
 from denoiser import metrics
+from denoiser.export.tza import write_tza
 from denoiser.metrics import Scores
-from denoiser.model import Description, save_weights
+from denoiser.model import Description, Model, save_weights
+from denoiser.networks.oidn_shape import OIDNShape
 from denoiser.networks.unet import UNet
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
@@ -159,9 +162,8 @@ def test_halves_of_the_reference_correct_the_psnr(tmp_path: Path) -> None:
     scenes, _ = find_scenes([folder])
     (view,) = evaluate(scenes, {"noisy": noisy}, repeats=1)
     assert isinstance(view, View) and view.pair == "4spp"  # the reference's halves are no pair of their own
-    floor = metrics.reference_noise(a.color, b.color)
-    expected = metrics.psnr_corrected(view.pictures["noisy"], truth(), floor)
-    assert view.results[0].scores.psnr_corrected == pytest.approx(expected)
+    expected = metrics.measure(view.pictures["noisy"], truth(), (a.color, b.color))
+    assert view.results[0].scores == expected and expected.mse_corrected is not None
 
 
 def test_a_method_is_called_as_often_as_asked(tmp_path: Path) -> None:
@@ -197,10 +199,20 @@ def test_a_method_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert isinstance(view, View) and list(view.pictures) == ["noisy"]
 
 
-def test_a_pair_without_reference_says_what_is_needed(tmp_path: Path) -> None:
+def test_a_pair_without_reference_is_handed_on(tmp_path: Path) -> None:
     scenes, _ = find_scenes([write_scene(tmp_path, reference=False)])
+    (found,) = evaluate(scenes, {"noisy": noisy}, repeats=1)
+    assert isinstance(found, Unreferenced) and found.name == "4spp"
+    assert np.array_equal(found.pair.a.color, frame(0, 0.3).color)
+
+
+def test_halves_of_another_size_are_refused(tmp_path: Path) -> None:
+    folder = write_scene(tmp_path)
+    for half in "ab":
+        write_frame(folder / f"reference.{half}.exr", Frame(truth()[:-1]))
+    scenes, _ = find_scenes([folder])
     (failure,) = evaluate(scenes, {"noisy": noisy}, repeats=1)
-    assert isinstance(failure, Failure) and "4spp.ref.exr or reference.exr" in failure.message
+    assert isinstance(failure, Failure) and "two halves of one reference are needed" in failure.message
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -335,6 +347,40 @@ def test_the_network_alone_stands_beside_ours(tmp_path: Path, capsys: pytest.Cap
     assert float(rows["ours"]["psnr"]) > float(rows["ours-network"]["psnr"])  # shared error
 
 
+def test_methods_are_chosen_by_name_in_that_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_scene(tmp_path / "room")
+    models = [str(write_weights(tmp_path / f"{name}.safetensors")) for name in "xy"]
+    options = ("--methods", "n2n-network, noisy", "--model", models[0], "--model", models[1])
+    assert run_eval(tmp_path / "room", tmp_path / "report", *options) == 0
+    rows = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert [row["method"] for row in rows] == ["ours-x-network", "ours-y-network", "noisy"]
+    assert "--methods" in (tmp_path / "report" / "index.html").read_text()
+
+
+@needs_oidn
+def test_weights_for_open_image_denoise_are_a_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_scene(tmp_path / "room")
+    torch.manual_seed(0)
+    archive = tmp_path / "show.tza"
+    write_tza(Model(OIDNShape()), archive)
+    assert run_eval(tmp_path / "room", tmp_path / "report", "--methods", f"oidn,{archive}") == 0
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert list(rows) == ["oidn", "show.tza"] and rows["oidn"]["psnr"] != rows["show.tza"]["psnr"]
+
+
+def test_without_references_methods_are_scored_by_their_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scene(tmp_path / "room", ("4spp", "8spp"), reference=False)
+    weights = write_weights(tmp_path / "mine.safetensors")
+    options = ("--methods", "noisy,n2n", "--model", str(weights))
+    assert run_eval(tmp_path / "room", tmp_path / "report", *options) == 0
+    assert "without references" in capsys.readouterr().err
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert page.count("<th>squared error</th>") == 3  # the mean, and each pair
+    assert "against references" not in page and "&minus; ours" in page
+
+
 def test_several_models_are_named_by_their_files(tmp_path: Path) -> None:
     models = ["unet", "x/model.safetensors", "y/model.safetensors", "z/x.safetensors"]
     assert list(command.model_names(models)) == ["ours-unet", "ours-x", "ours-y", "ours-x-2"]
@@ -357,6 +403,8 @@ def test_some_failed_is_exit_code_one_with_each_named(tmp_path: Path, capsys: py
         (("--threads", "-1"), 2, "threads of 0 or more"),
         (("--only", "9*"), 2, "no pair fits '9*'; found 4spp"),
         (("--no-oidn", "--model", "absent.safetensors"), 1, "absent.safetensors"),
+        (("--methods", "noisy,magic"), 2, "'magic' is unknown; accepted: noisy, ours"),
+        (("--methods", "absent.tza"), 2, "absent.tza: cannot be read"),
     ],
 )
 def test_wrong_usage_and_failures_are_one_sentence(

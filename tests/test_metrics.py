@@ -137,6 +137,21 @@ def test_corrected_psnr_finds_the_truth_behind_a_noisy_reference() -> None:
     assert corrected > metrics.psnr(image, (half_a + half_b) / 2) + 1.0  # 10 log10(3 / 2) = 1.76 dB
 
 
+def test_the_product_over_two_halves_has_no_floor() -> None:
+    rng = np.random.default_rng(0)
+    truth = constant(1.0, 200, 300)
+    image, half_a, half_b = (
+        (truth + s * rng.standard_normal(truth.shape)).astype(np.float32) for s in (0.05, 0.2, 0.2)
+    )
+    # 180000 products of standard deviation 0.2^2: the mean is known to 1e-4, and 2.5e-3 is what it should be.
+    assert metrics.mse_of_halves(image, half_a, half_b) == pytest.approx(0.05**2, abs=4e-4)
+    little = (truth + (half_a - truth) / 5, truth + (half_b - truth) / 5)
+    assert metrics.relmse_of_halves(image, *little) == pytest.approx(0.05**2 / 1.01, abs=1e-4)
+    assert metrics.mse(image, (half_a + half_b) / 2) > 0.02
+    tiny = (image + half_a) / 2, half_b
+    assert metrics.psnr_of_halves(half_a, *tiny) > metrics.psnr(half_a, half_b)
+
+
 def test_corrected_psnr_is_infinite_when_the_reference_is_too_noisy_to_tell() -> None:
     assert metrics.psnr_corrected(constant(0.5), constant(0.6), reference_mse=1.0) == math.inf
 
@@ -169,9 +184,12 @@ def test_inputs_stay_as_they_were(name: str) -> None:
 
 def test_measure_gives_every_score() -> None:
     image, reference = picture(seed=9), picture(seed=10)
-    scores = metrics.measure(image, reference, reference_mse=1e-3)
+    halves = picture(seed=11), picture(seed=12)
+    scores = metrics.measure(image, reference, halves)
     assert all(getattr(scores, name) == METRICS[name](image, reference) for name in METRICS)
-    assert scores.psnr_corrected == metrics.psnr_corrected(image, reference, 1e-3)
+    assert scores.psnr_corrected == metrics.psnr_of_halves(image, *halves)
+    assert scores.mse_corrected == metrics.mse_of_halves(image, *halves)
+    assert scores.relmse_corrected == metrics.relmse_of_halves(image, *halves)
     assert metrics.measure(image, reference).psnr_corrected is None
 
 

@@ -3,9 +3,11 @@
     n2n-eval images/staircase images/classroom -o report/      folders with <view>.a.exr, <view>.b.exr and reference.exr
     n2n-eval images/ -o report/ --model run/model.safetensors  a folder of such folders, and weights of one's own
     n2n-eval images/ -o report/ --no-oidn --only "8spp*"       without Open Image Denoise, and only some of the pairs
+    n2n-eval images/ -o report/ --methods noisy,n2n,oidn       these and no others
 
 Every method gets the same samples. The report is `index.html` with pictures, and `scores.csv`, which is also printed to
-standard output where that is no terminal.
+standard output where that is no terminal. Pairs without a reference are scored by their halves alone, without bias:
+methods then see one half, and are held to the other.
 """
 
 from __future__ import annotations
@@ -26,47 +28,31 @@ from typing import Annotated, Any
 
 import torch
 import tyro
-from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from apps.command import DONE, FAILED, progress_console, run
-from apps.eval.report import Strip, scores_csv, write_pictures, write_report
+from apps.eval.choosing import NETWORK, OIDN, OIDN_PREFILTER, OPTIX, OURS, PILOTED, SINGLE, Sources, choose
+from apps.eval.report import Strip, write_pictures, write_report, write_unreferenced
+from apps.eval.tables import comparison_table, print_tables
+from apps.eval.unreferenced import Comparison, compare, overall
 from apps.eval.views import (
     NOISY,
     Failure,
     Method,
     Result,
     Scene,
+    Unreferenced,
     error_ratios,
     evaluate,
     find_scenes,
     gains,
     mean_psnr,
-    noisy,
-    ours,
-    ours_alone,
-    peer,
-    peer_alone,
-    piloted,
 )
-from denoiser.inference.pilots import OpenImageDenoise
-from denoiser.model import DEFAULT_NAME, load_model
+from denoiser.model import DEFAULT_NAME
 from renderer_bridge.errors import DatasetError, MissingPackageError, UsageError
 
-OURS, OIDN, OIDN_PREFILTER, PILOTED = "ours", "oidn", "oidn_prefilter", "ours+oidn"
-SINGLE = "-single"
 PACKAGES = ("skimage", "flip_evaluator", "jinja2")
 """Of the extra `eval`: SSIM, FLIP, and the page."""
-SCORE_FORMATS = {
-    "psnr": ("PSNR", ".2f"),
-    "relmse": ("relMSE", ".5f"),
-    "relmse_trimmed": ("trimmed", ".5f"),
-    "ssim": ("SSIM", ".4f"),
-    "flip": ("FLIP", ".4f"),
-    "lights": ("lights", ".3f"),
-}
 
 
 @dataclass(frozen=True)
@@ -79,6 +65,10 @@ class Command:
     """Folder for the report."""
     model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Weights file, or name of shipped weights; may be given several times. Without it: the shipped default."""
+    methods: str = ""
+    """Only these, in this order, with commas between: noisy, n2n, n2n-network, n2n-single, oidn, oidn_prefilter,
+    oidn_prefilter-single, n2n+oidn, optix (where Mitsuba has CUDA), and .tza files, weights of n2n-export --to oidn
+    that Open Image Denoise then runs. Without it: all that the options below ask for."""
     network_alone: bool = False
     """Also measure the mean of the denoised halves alone, without the residual of the pair."""
     single: bool = False
@@ -105,9 +95,11 @@ def _eval(command: Command) -> int:
     scenes, failures = find_scenes(command.images)
     scenes = _only(scenes, command.only)
     strips: list[Strip] = []
+    comparisons: list[Comparison] = []
     with contextlib.ExitStack() as stack:
         threads = stack.enter_context(_torch_threads(command.threads))
-        methods = _methods(command, stack)
+        sources = Sources(model_names(command.model), command.threads, stack)
+        methods, alone = choose(_names(command), sources)
         facts = _facts(command, methods, threads)
         progress = stack.enter_context(_progress())
         task = progress.add_task("measuring", total=sum(len(scene.pairs) for scene in scenes))
@@ -115,9 +107,15 @@ def _eval(command: Command) -> int:
             if isinstance(outcome, Failure):
                 failures.append(outcome)
                 continue
-            strips.append(write_pictures(outcome, command.output))
+            if isinstance(outcome, Unreferenced):
+                comparison, pictures = compare(outcome.scene, outcome.name, outcome.pair, alone)
+                comparisons.append(comparison)
+                strips.append(write_unreferenced(comparison, pictures, command.output))
+            else:
+                strips.append(write_pictures(outcome, command.output))
+            facts["comparisons"] = comparisons
             _write(command.output, strips, failures, facts)  # after every pair: an interrupted run leaves a report
-            progress.update(task, advance=1, description=f"{outcome.scene} {outcome.pair}")
+            progress.update(task, advance=1, description=f"{strips[-1].scene} {strips[-1].pair}")
     return _conclude(command, strips, failures, facts)
 
 
@@ -125,9 +123,11 @@ def _conclude(command: Command, strips: Sequence[Strip], failures: Sequence[Fail
     for failure in failures:
         print(f"error: {failure.message}", file=sys.stderr)
     if not strips:
-        raise DatasetError("n2n-eval: nothing was measured; folders with pairs and a reference are needed")
+        raise DatasetError("n2n-eval: nothing was measured; folders with pairs are needed")
     _write(command.output, strips, failures, facts)
-    _print_tables(_results(strips), facts)
+    print_tables(_results(strips), facts)
+    if facts["comparisons"]:
+        progress_console.print(comparison_table(overall(facts["comparisons"])))
     for name, (low, mean, high) in error_ratios(_results(strips)).items():
         progress_console.print(f"{name}: the true error is {low:.2f} to {high:.2f} times the told one, mean {mean:.2f}")
     progress_console.print(f"report: {command.output / 'index.html'}")
@@ -155,23 +155,14 @@ def _only(scenes: Sequence[Scene], pattern: str) -> list[Scene]:
 # Methods
 
 
-def _methods(command: Command, stack: contextlib.ExitStack) -> dict[str, Method]:
-    """The methods by the name they have in the table; peers are closed with the stack."""
-    methods: dict[str, Method] = {NOISY: noisy}
-    for name, weights in model_names(command.model).items():
-        model = load_model(weights)
-        methods[name] = ours(model)
-        if command.network_alone:
-            methods[f"{name}-network"] = ours(model, residual=False)
-        if command.single:
-            methods[f"{name}{SINGLE}"] = ours_alone(model)
+def _names(command: Command) -> list[str]:
+    """The methods asked for: by name, or by the other options."""
+    if command.methods:
+        return [name.strip() for name in command.methods.split(",") if name.strip()]
+    names = [NOISY, OURS] + [OURS + NETWORK] * command.network_alone + [OURS + SINGLE] * command.single
     if command.oidn:
-        methods[OIDN] = peer(stack.enter_context(OpenImageDenoise(threads=command.threads)))
-        prefiltered = stack.enter_context(OpenImageDenoise(prefilter=True, threads=command.threads))
-        methods |= {OIDN_PREFILTER: peer(prefiltered), PILOTED: piloted(prefiltered)}
-        if command.single:
-            methods[f"{OIDN_PREFILTER}{SINGLE}"] = peer_alone(prefiltered)
-    return methods
+        names += [OIDN, OIDN_PREFILTER, PILOTED] + [OIDN_PREFILTER + SINGLE] * command.single
+    return names
 
 
 def model_names(models: Sequence[str]) -> dict[str, str]:
@@ -206,6 +197,7 @@ def _facts(command: Command, methods: Mapping[str, Method], threads: int) -> dic
     """What the page says of the measurement itself, and which methods are ours and which are not."""
     arguments = [*map(str, command.images), "-o", str(command.output)]
     arguments += [word for model in command.model for word in ("--model", model)]
+    arguments += ["--methods", command.methods] * bool(command.methods)
     arguments += ["--network-alone"] * command.network_alone + ["--single"] * command.single
     arguments += ["--only", command.only] * (command.only != "*") + ["--no-oidn"] * (not command.oidn)
     arguments += ["--repeats", str(command.repeats), "--threads", str(threads)]
@@ -213,12 +205,13 @@ def _facts(command: Command, methods: Mapping[str, Method], threads: int) -> dic
         "command": shlex.join(["n2n-eval", *arguments]),
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "version": importlib.metadata.version("n2n-denoiser"),
-        "machine": _machine(command.oidn),
+        "machine": _machine(any(OIDN in name for name in methods)),
         "threads": threads,
         "repeats": command.repeats,
         "methods": list(methods),
         "mine": [name for name in methods if name.startswith(OURS)],
-        "peers": [name for name in methods if name in (OIDN, OIDN_PREFILTER)],
+        "peers": [name for name in methods if name in (OIDN, OIDN_PREFILTER, OPTIX)],
+        "comparisons": [],
     }
 
 
@@ -238,53 +231,6 @@ def _write(output: Path, strips: Sequence[Strip], failures: Sequence[Failure], f
 
 def _results(strips: Sequence[Strip]) -> list[Result]:
     return [picture.result for strip in strips for picture in strip.pictures if picture.result is not None]
-
-
-def _print_tables(results: Sequence[Result], facts: dict[str, Any]) -> None:
-    """The scores to standard output, as a table on a terminal, else as CSV; the summary for people."""
-    console = Console()
-    summary = _summary_table(results, facts)
-    if console.is_terminal:
-        console.print(_score_table(results))
-        console.print(summary)
-    else:
-        sys.stdout.write(scores_csv(results))
-        progress_console.print(summary)
-
-
-def _score_table(results: Sequence[Result]) -> Table:
-    table = _table("scene", "pair", "method", title="scores; PSNR in dB")
-    for title in [*(title for title, _ in SCORE_FORMATS.values()), "s"]:
-        table.add_column(title, justify="right", no_wrap=True)
-    last = None
-    for result in results:
-        view = (result.scene, result.pair)
-        values = [(getattr(result.scores, name), spec) for name, (_, spec) in SCORE_FORMATS.items()]
-        scores = ["-" if value is None else format(value, spec) for value, spec in values]
-        if last not in (None, view):
-            table.add_section()
-        table.add_row(*(view if last != view else ("", "")), result.method, *scores, f"{result.seconds:.3f}")
-        last = view
-    return table
-
-
-def _summary_table(results: Sequence[Result], facts: dict[str, Any]) -> Table:
-    versus = [(mine, peer) for mine in facts["mine"] for peer in facts["peers"]]
-    table = _table("scene", title="PSNR of ours minus the other's, in dB")
-    for mine, other in versus:
-        table.add_column(f"{mine} - {other}", justify="right")
-    differences = gains(results, facts["mine"], facts["peers"])
-    for scene in [*dict.fromkeys(result.scene for result in results), ""]:
-        values = [differences.get((scene, *one)) for one in versus]
-        table.add_row(scene or "all", *("-" if value is None else f"{value:+.2f}" for value in values))
-    return table
-
-
-def _table(*headers: str, title: str) -> Table:
-    """A table whose eight or nine columns fit a terminal of 80 characters."""
-    return Table(
-        *headers, title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
-    )
 
 
 def _progress() -> Progress:

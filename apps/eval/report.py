@@ -18,6 +18,8 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.eval.plots import HEIGHT, WIDTH, plots
+from apps.eval.unreferenced import Comparison, overall
 from apps.eval.views import NOISY, Result, View
 from apps.pictures import write_png
 from denoiser import metrics
@@ -110,6 +112,20 @@ def write_pictures(view: View, output: Path) -> Strip:
     return Strip(view.scene, view.pair, spp, width, height, worst_crop(errors), tuple(columns))
 
 
+def write_unreferenced(comparison: Comparison, pictures: Mapping[str, Image], output: Path) -> Strip:
+    """Write the pictures of a pair without reference; the crop lies where the methods are least of one mind."""
+    folder = f"{PICTURES}/{comparison.scene}/{comparison.pair}"
+    shown = {name: metrics.tone_map(picture) for name, picture in pictures.items()}
+    columns = []
+    for name, picture in shown.items():
+        _write_png(output / f"{folder}/{name}.png", picture)
+        columns.append(Picture(name, quote(f"{folder}/{name}.png"), None, None))
+    mean = np.mean([picture for name, picture in shown.items() if name != NOISY] or list(shown.values()), axis=0)
+    crop = worst_crop({name: np.abs(picture - mean).mean(axis=2) for name, picture in shown.items()})
+    height, width = mean.shape[:2]
+    return Strip(comparison.scene, comparison.pair, None, width, height, crop, tuple(columns))
+
+
 def worst_crop(errors: Mapping[str, Image]) -> tuple[int, int, int]:
     """The square (x, y, side) in pixels where all denoisers together err most, so that none of them is favoured.
 
@@ -159,10 +175,11 @@ def scores_csv(results: Sequence[Result]) -> str:
     return text.getvalue()
 
 
-def write_report(output: Path, strips: Sequence[Strip], **facts: Any) -> None:
+def write_report(output: Path, strips: Sequence[Strip], comparisons: Sequence[Comparison] = (), **facts: Any) -> None:
     """Write `scores.csv` and `index.html` for the pictures that `write_pictures` has put there.
 
-    `facts` go to the template as they are. Raises `OutputError` when a file cannot be written.
+    `comparisons` are those of pairs without a reference; their mean goes before them. `facts` go to the template as
+    they are. Raises `OutputError` when a file cannot be written.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -174,6 +191,8 @@ def write_report(output: Path, strips: Sequence[Strip], **facts: Any) -> None:
     )
     page = environment.get_template(TEMPLATE)
     shown = {"strips": strips, "results": results, "best": best_values(results), "flip_up_to": FLIP_SHOWN_UP_TO}
+    shown |= {"plots": plots(results), "plot_size": (WIDTH, HEIGHT)}
+    shown["comparisons"] = [overall(comparisons), *comparisons] if len(comparisons) > 1 else list(comparisons)
     write_text(output / "index.html", page.render(**shown, **facts))
 
 

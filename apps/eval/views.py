@@ -69,6 +69,15 @@ class View:
 
 
 @dataclass(frozen=True)
+class Unreferenced:
+    """One pair without a reference, that only its two halves can tell of."""
+
+    scene: str
+    name: str
+    pair: Pair
+
+
+@dataclass(frozen=True)
 class Failure:
     """Something that could not be measured, and why, in one sentence that names the file."""
 
@@ -169,11 +178,13 @@ def _mean(a: Image | None, b: Image | None) -> Image | None:
 # Measuring
 
 
-def evaluate(scenes: Sequence[Scene], methods: Mapping[str, Method], repeats: int = 3) -> Iterator[View | Failure]:
+def evaluate(
+    scenes: Sequence[Scene], methods: Mapping[str, Method], repeats: int = 3
+) -> Iterator[View | Unreferenced | Failure]:
     """Denoise every pair by every method and measure it: a `View` for each pair, a `Failure` for what could not be.
 
-    `methods` by the name they have in the table; `repeats` is how often each is called for its median time. Nothing is
-    kept between views. Stop by ceasing to iterate.
+    A pair without a reference is handed on as it is. `methods` by the name they have in the table; `repeats` is how
+    often each is called for its median time. Nothing is kept between views. Stop by ceasing to iterate.
     """
     for scene in scenes:
         for paths in scene.pairs:
@@ -185,18 +196,19 @@ def evaluate(scenes: Sequence[Scene], methods: Mapping[str, Method], repeats: in
 
 def _evaluate_pair(
     scene: str, paths: PairPaths, methods: Mapping[str, Method], repeats: int
-) -> Iterator[View | Failure]:
-    if paths.reference is None:
-        raise DatasetError(f"{paths.a}: has no reference; {paths.name}.ref.exr or reference.exr beside it is needed")
+) -> Iterator[View | Unreferenced | Failure]:
     pair, _ = read_pair(paths, reference=True)
+    if paths.reference is None:
+        yield Unreferenced(scene, paths.name, pair)
+        return
     assert pair.reference is not None
-    reference_mse = _reference_mse(paths.reference)
+    halves = _reference_halves(paths.reference, pair.reference)
     spp = None if pair.a.spp is None else 2 * pair.a.spp
     pictures, results = {}, []
     for name, method in methods.items():
         try:
             denoised, seconds = _timed(method, pair, repeats)
-            scores = metrics.measure(denoised.color, pair.reference, reference_mse)
+            scores = metrics.measure(denoised.color, pair.reference, halves)
         except (N2NError, ValueError) as error:
             yield Failure(f"{paths.a}, {name}: {error}")
             continue
@@ -217,16 +229,18 @@ def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Denoised, float]:
     return denoised, statistics.median(seconds)
 
 
-def _reference_mse(reference: Path) -> float | None:
-    """The reference's own squared error, where the two halves it was averaged from lie beside it."""
-    halves = [_half(reference, half) for half in "ab"]
-    if not all(half.is_file() for half in halves):
+def _reference_halves(path: Path, reference: Image) -> tuple[Image, Image] | None:
+    """The two halves that a reference was averaged from, where they lie beside it."""
+    paths = [_half(path, half) for half in "ab"]
+    if not all(half.is_file() for half in paths):
         return None
-    a, b = (read_frame(half)[0].color for half in halves)
-    try:
-        return metrics.reference_noise(a, b)
-    except ValueError as error:
-        raise DatasetError(f"{halves[0]} and {halves[1]}: {error}; two halves of one reference are needed") from error
+    a, b = (read_frame(half)[0].color for half in paths)
+    if not a.shape == b.shape == reference.shape:
+        raise DatasetError(
+            f"{paths[0]} and {paths[1]}: are {a.shape} and {b.shape} beside a reference of {reference.shape}; two "
+            "halves of one reference are needed"
+        )
+    return a, b
 
 
 def _half(reference: Path, half: str) -> Path:
