@@ -225,7 +225,7 @@ def _machine(oidn: bool) -> str:
 
 def _write(output: Path, strips: Sequence[Strip], failures: Sequence[Failure], facts: dict[str, Any]) -> None:
     results, messages = _results(strips), [failure.message for failure in failures]
-    summary = {"means": mean_psnr(results), "gains": gains(results, facts["mine"], facts["peers"])}
+    summary: dict[str, Any] = {"means": mean_psnr(results), "gains": gains(results, facts["mine"], facts["peers"])}
     write_report(output, strips, failures=messages, **summary, **facts)
 
 

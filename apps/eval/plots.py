@@ -51,7 +51,8 @@ def _plot(scene: str, score: str, results: Sequence[Result]) -> Plot:
             values.setdefault(result.method, {}).setdefault(result.spp, []).append(value)
     means = {method: {spp: statistics.fmean(v) for spp, v in sorted(by.items())} for method, by in values.items()}
     counts = sorted({spp for by in means.values() for spp in by})
-    at_x = {spp: float(x) for spp, x in zip(counts, _scaled(np.log2(counts), WIDTH), strict=True)}
+    first, octaves = counts[0], math.log2(counts[-1] / counts[0])
+    at_x = {spp: WIDTH * math.log2(spp / first) / octaves for spp in counts}
     flat = [value for by in means.values() for value in by.values()]
     low, high = min(flat), max(flat)
     scale = math.log10 if score in LOGARITHMIC and low > 0 else float
@@ -67,9 +68,3 @@ def _plot(scene: str, score: str, results: Sequence[Result]) -> Plot:
     digits = ".1f" if score == "psnr" else ".2g"
     y_ticks = tuple((at_y(float(tick)), format(float(tick), digits)) for tick in ticks)
     return Plot(scene, PLOTTED[score], tuple((at_x[spp], str(spp)) for spp in counts), y_ticks, lines)
-
-
-def _scaled(values: np.typing.NDArray[np.float64], length: float) -> np.typing.NDArray[np.float64]:
-    """Values in [min, max] to [0, length]."""
-    spread = float(values.max() - values.min()) or 1.0
-    return (values - values.min()) / spread * length
