@@ -24,14 +24,13 @@ from denoiser import devices
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_halves
 from denoiser.inference.select import SQUARE, learnt_squares
-from denoiser.loss import LOSSES
 from denoiser.model import Model, architecture_name
 from denoiser.paper import LOSS_EPSILON
 from denoiser.precision import Precision, uses_bf16
 from denoiser.training.checkpoint import TrainState
 from denoiser.training.config import TrainConfig
 from denoiser.training.loop import descend
-from denoiser.training.train import new_optimizers
+from denoiser.training.train import batch_loss, new_optimizers
 from renderer_bridge.errors import DatasetError, UsageError
 from renderer_bridge.frame import Pair
 
@@ -135,7 +134,7 @@ def _view(model: Model, pair: Pair, seed: int) -> _View:
 def _start(model: Model, config: AdaptConfig) -> tuple[TrainState, TrainConfig]:
     training = TrainConfig(
         network=architecture_name(model), optimizer="muon", learning_rate=config.learning_rate,
-        loss="tone-slope", gradient_clip=0.15, average_half_life=20.0, init="adapted",
+        loss="tone-slope", gradient_clip=0.15, crop_clip=0.5, average_half_life=20.0, init="adapted",
     )  # fmt: skip
     network = copy.deepcopy(model.network).to(compute_device()).requires_grad_(True)
     average = copy.deepcopy(network).requires_grad_(False).eval()
@@ -156,7 +155,7 @@ def _step(state: TrainState, model: Model, views: Sequence[_View], config: Adapt
     with torch.autocast(target.device.type, torch.bfloat16, enabled=bf16):
         prediction = state.network(model.input.stack(layers))
     seen = torch.where(learnt > 0, target, prediction.detach().float())  # no error and no gradient where it judges
-    descend(state, LOSSES[training.loss](prediction, seen), training, config.learning_rate)
+    descend(state, batch_loss(prediction, seen, training), training, config.learning_rate)
     state.step += 1
 
 
