@@ -166,6 +166,16 @@ def test_halves_of_the_reference_correct_the_psnr(tmp_path: Path) -> None:
     assert view.results[0].scores == expected and expected.mse_corrected is not None
 
 
+def test_samples_are_told_by_the_file_or_by_its_name(tmp_path: Path) -> None:
+    for name in ("8spp", "view"):
+        for seed, half in enumerate("ab"):
+            write_frame(tmp_path / "room" / f"{name}.{half}.exr", frame(seed, 0.3, spp=None))
+    write_frame(tmp_path / "room" / "reference.exr", Frame(truth()))
+    scenes, _ = find_scenes([tmp_path / "room"])
+    views = [view for view in evaluate(scenes, {"noisy": noisy}, repeats=1) if isinstance(view, View)]
+    assert {view.pair: view.results[0].spp for view in views} == {"8spp": 16, "view": None}
+
+
 def test_a_method_is_called_as_often_as_asked(tmp_path: Path) -> None:
     calls: list[int] = []
 

@@ -203,7 +203,7 @@ def _evaluate_pair(
         return
     assert pair.reference is not None
     halves = _reference_halves(paths.reference, pair.reference)
-    spp = None if pair.a.spp is None else 2 * pair.a.spp
+    spp = _samples(paths.name, pair)
     pictures, results = {}, []
     for name, method in methods.items():
         try:
@@ -218,6 +218,13 @@ def _evaluate_pair(
         results.append(Result(scene, paths.name, spp, name, scores, seconds, ratio))
     if results:
         yield View(scene, paths.name, pair.reference, pictures, tuple(results))
+
+
+def _samples(name: str, pair: Pair) -> int | None:
+    """Samples per pixel of both halves, from their files, else from a name such as 8spp; None where neither tells."""
+    named = re.search(r"(\d+)spp$", name)
+    of_half = pair.a.spp or (int(named[1]) if named else None)
+    return of_half and 2 * of_half
 
 
 def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Denoised, float]:
