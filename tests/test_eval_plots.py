@@ -7,8 +7,8 @@ from apps.eval.views import Result
 from denoiser.metrics import Scores
 
 
-def result(scene: str, spp: int | None, psnr: float) -> Result:
-    return Result(scene, f"{spp}spp", spp, "ours", Scores(psnr, None, 0.1, 0.1 / psnr, 0.5, 0.5, 0.01, None), 0.01)
+def result(scene: str, spp: int | None, psnr: float, method: str = "ours") -> Result:
+    return Result(scene, f"{spp}spp", spp, method, Scores(psnr, None, 0.1, 0.1 / psnr, 0.5, 0.5, 0.01, None), 0.01)
 
 
 def test_points_go_from_few_samples_on_the_left_to_good_scores_on_top() -> None:
@@ -24,6 +24,12 @@ def test_points_go_from_few_samples_on_the_left_to_good_scores_on_top() -> None:
 def test_scenes_have_plots_of_their_own_and_a_mean() -> None:
     results = [result(scene, spp, value) for scene in "ab" for spp, value in ((2, 20.0), (8, 30.0))]
     assert [plot.scene for plot in plots(results)][::3] == ["a", "b", "all scenes"]
+
+
+def test_the_noisy_picture_is_plotted_only_where_it_is_alone() -> None:
+    noisy = [result("room", spp, 10.0, "noisy") for spp in (2, 8)]
+    assert [name for name, _ in plots([*noisy, *(result("room", spp, 20.0) for spp in (2, 8))])[0].lines] == ["ours"]
+    assert [name for name, _ in plots(noisy)[0].lines] == ["noisy"]
 
 
 @pytest.mark.parametrize("counts", [(), (8,), (None, None)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.eval.views import Result
+from apps.eval.views import NOISY, Result
 
 WIDTH, HEIGHT = 320, 200
 """Size of a plot in its own units; its margins are the template's."""
@@ -30,7 +30,11 @@ class Plot:
 
 
 def plots(results: Sequence[Result]) -> list[Plot]:
-    """A plot for each scene, then the mean of all, and each of the plotted scores; none for fewer than two counts."""
+    """A plot for each scene, then the mean of all, and each of the plotted scores; none for fewer than two counts.
+
+    The noisy picture is left out where there are others, which would lie close together beside it.
+    """
+    results = [result for result in results if result.method != NOISY] or results
     scenes = list(dict.fromkeys(result.scene for result in results))
     groups = {scene: [result for result in results if result.scene == scene] for scene in scenes}
     if len(scenes) > 1:
