@@ -37,6 +37,7 @@ TRIMMED_SHARE = 0.001  # fireflies: one pixel in a thousand may hold most of a s
 LIGHTS_SHARE = 0.005  # of the pixels: lamps and windows fill about as much of the development images
 SSIM_SIGMA = 1.5  # Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004
 ERROR_SIGMA = 3.0
+COVERED_ERRORS = 2.0
 SSIM_WINDOW = 11  # pixels, of the same source
 
 
@@ -70,6 +71,14 @@ def error_ratio(image: Image, error: Image, reference: Image) -> float:
     squares = (np.square(image - reference).mean(axis=2), np.square(error).mean(axis=2))
     true, told = (ndimage.gaussian_filter(each.astype(np.float64), ERROR_SIGMA) for each in squares)
     return float(np.sqrt(np.median(true / np.maximum(told, np.finfo(np.float32).tiny))))
+
+
+def error_coverage(image: Image, error: Image, reference: Image) -> float:
+    """Share of the pixels, channel by channel, whose deviation is at most two estimated standard errors.
+
+    0.954 where deviations are normal and `error` (H, W, 3) is right everywhere. Deviations of the reference count too.
+    """
+    return float(np.mean(np.abs(image - reference) <= COVERED_ERRORS * error))
 
 
 def measure(image: Image, reference: Image, halves: tuple[Image, Image] | None = None) -> Scores:

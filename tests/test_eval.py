@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from apps import eval as command
+from apps.eval.calibration import Calibration, calibrations
 from apps.eval.report import CSV_COLUMNS, PICTURES, best_values, scores_csv, worst_crop
 from apps.eval.views import (
     Failure,
@@ -23,7 +24,6 @@ from apps.eval.views import (
     Result,
     Unreferenced,
     View,
-    error_ratios,
     evaluate,
     find_scenes,
     gains,
@@ -151,7 +151,11 @@ def test_a_told_error_is_held_to_the_true_one(tmp_path: Path) -> None:
     assert isinstance(view, View)
     ratios = [each.error_ratio for each in view.results]
     assert ratios == [pytest.approx(1.0, rel=1e-5), pytest.approx(2.0, rel=1e-5), None]  # float32 sums
-    assert error_ratios(view.results) == {"right": (ratios[0],) * 3, "half": (ratios[1],) * 3}
+    assert [each.error_coverage for each in view.results] == [1.0, 1.0, None]  # twice the half is all of it
+    found = calibrations(view.results)
+    assert list(found) == ["right", "half"]
+    assert found["right"] == Calibration((ratios[0],) * 3, 1, 1, 1.0) and found["half"].close == 0
+    assert "2.00 to 2.00 times the told one" in found["half"].sentence("half")
 
 
 def test_halves_of_the_reference_correct_the_psnr(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.command import DONE, FAILED, progress_console, run
+from apps.eval.calibration import calibrations
 from apps.eval.choosing import NETWORK, OIDN, OIDN_PREFILTER, OPTIX, OURS, PILOTED, SINGLE, Sources, choose
 from apps.eval.report import Strip, write_pictures, write_report, write_unreferenced
 from apps.eval.tables import comparison_table, print_tables
@@ -42,7 +43,6 @@ from apps.eval.views import (
     Result,
     Scene,
     Unreferenced,
-    error_ratios,
     evaluate,
     find_scenes,
     gains,
@@ -128,8 +128,8 @@ def _conclude(command: Command, strips: Sequence[Strip], failures: Sequence[Fail
     print_tables(_results(strips), facts)
     if facts["comparisons"]:
         progress_console.print(comparison_table(overall(facts["comparisons"])))
-    for name, (low, mean, high) in error_ratios(_results(strips)).items():
-        progress_console.print(f"{name}: the true error is {low:.2f} to {high:.2f} times the told one, mean {mean:.2f}")
+    for name, calibration in calibrations(_results(strips)).items():
+        progress_console.print(calibration.sentence(name))
     progress_console.print(f"report: {command.output / 'index.html'}")
     return FAILED if failures else DONE
 

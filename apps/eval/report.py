@@ -40,6 +40,7 @@ CSV_COLUMNS = (
     "method",
     *(field.name for field in dataclasses.fields(metrics.Scores)),
     "error_ratio",
+    "error_coverage",
     "seconds",
 )
 

@@ -45,7 +45,8 @@ class Scene:
 class Result:
     """One row of the table: one method on one pair. `spp` counts both halves, None where the files do not say.
 
-    `error_ratio` is the true error over the one the method told, None where it tells none.
+    `error_ratio` is the true error over the one the method told, `error_coverage` the share of pixels whose error is
+    within two told ones (`metrics`); None where it tells none.
     """
 
     scene: str
@@ -55,6 +56,7 @@ class Result:
     scores: metrics.Scores
     seconds: float
     error_ratio: float | None = None
+    error_coverage: float | None = None
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,8 @@ def _evaluate_pair(
             continue
         pictures[name] = denoised.color
         told = denoised.error
-        ratio = None if told is None else metrics.error_ratio(denoised.color, told, pair.reference)
-        results.append(Result(scene, paths.name, spp, name, scores, seconds, ratio))
+        found = () if told is None else _held_to_truth(denoised.color, told, pair.reference)
+        results.append(Result(scene, paths.name, spp, name, scores, seconds, *found))
     if results:
         yield View(scene, paths.name, pair.reference, pictures, tuple(results))
 
@@ -225,6 +227,10 @@ def _samples(name: str, pair: Pair) -> int | None:
     named = re.search(r"(\d+)spp$", name)
     of_half = pair.a.spp or (int(named[1]) if named else None)
     return of_half and 2 * of_half
+
+
+def _held_to_truth(image: Image, told: Image, reference: Image) -> tuple[float, float]:
+    return metrics.error_ratio(image, told, reference), metrics.error_coverage(image, told, reference)
 
 
 def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Denoised, float]:
@@ -268,15 +274,6 @@ def mean_psnr(results: Sequence[Result]) -> dict[tuple[str, str], float]:
         for key in (result.scene, ""):
             values.setdefault((key, result.method), []).append(result.scores.psnr)
     return {key: statistics.fmean(psnr) for key, psnr in values.items()}
-
-
-def error_ratios(results: Sequence[Result]) -> dict[str, tuple[float, float, float]]:
-    """True error over the told one, by method: smallest, geometric mean and largest over all pairs."""
-    told: dict[str, list[float]] = {}
-    for result in results:
-        if result.error_ratio:
-            told.setdefault(result.method, []).append(result.error_ratio)
-    return {name: (min(each), statistics.geometric_mean(each), max(each)) for name, each in told.items()}
 
 
 def gains(results: Sequence[Result], mine: Sequence[str], peers: Sequence[str]) -> dict[tuple[str, str, str], float]:
