@@ -15,9 +15,14 @@ GAUSSIAN_RADIUS = 3.0
 
 def gaussian(image: Tensor, deviation: float) -> Tensor:
     """Gaussian mean with that standard deviation in pixels."""
-    radius = int(GAUSSIAN_RADIUS * deviation)
-    weights = [math.exp(-(offset**2) / (2 * deviation**2)) for offset in range(-radius, radius + 1)]
-    return _weighted(image, [weight / sum(weights) for weight in weights])
+    return _weighted(image, _gaussian_weights(deviation))
+
+
+def surroundings(image: Tensor, deviation: float) -> Tensor:
+    """Gaussian mean with that standard deviation over the pixels around each, itself left out."""
+    weights = _gaussian_weights(deviation)
+    own = weights[len(weights) // 2] ** 2
+    return (_weighted(image, weights) - own * image) / (1 - own)
 
 
 def box_mean(image: Tensor, side: int) -> Tensor:
@@ -36,6 +41,12 @@ def largest(image: Tensor, side: int) -> Tensor:
         for other in others:
             image = torch.maximum(image, other)
     return image
+
+
+def _gaussian_weights(deviation: float) -> list[float]:
+    radius = int(GAUSSIAN_RADIUS * deviation)
+    weights = [math.exp(-(offset**2) / (2 * deviation**2)) for offset in range(-radius, radius + 1)]
+    return [weight / sum(weights) for weight in weights]
 
 
 def _weighted(image: Tensor, weights: list[float]) -> Tensor:

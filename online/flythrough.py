@@ -20,6 +20,7 @@ from denoiser.inference.denoise import denoise_halves, standard_error
 from denoiser.inference.residual import return_residual
 from denoiser.score import pair_mse
 from online.accumulate import Accumulated, settle
+from online.noisy_history import NoisyHistory, carried, held
 from online.piloting import Piloted, piloted
 from online.records import FlythroughRecord, FrameRequest, Outdated, Pictures, Renderer
 from online.reprojection import History, blend
@@ -39,19 +40,21 @@ def flythrough(
     seed: int = 0,
     first: int = 0,
     history: History | None = None,
+    samples: NoisyHistory | None = None,
     outdated: Outdated | None = None,
 ) -> Generator[FlythroughRecord, None, None]:
     """Render, score, learn from, and denoise one frame per request; requests are taken one at a time, when due.
 
     All noise is a function of (`seed`, frame), where frames count from `first`; a flight that was interrupted goes on
-    with the restored trainer, the next `first` and the last record's history. An unchanged camera is at rest: its
-    samples accumulate, and the picture goes to the render itself. When `outdated` then says, between any two stages or
-    launches, that the camera has moved on, nobody waits for that frame any more and it is not yielded. With a pilot the
-    picture starts where that is and takes of the network what the pair says it is worth (`online.piloting`).
+    with the restored trainer, the next `first` and the last record's history and samples. An unchanged camera is at
+    rest: its samples accumulate, and the picture goes to the render itself. When `outdated` then says, between any two
+    stages or launches, that the camera has moved on, nobody waits for that frame any more and it is not yielded. With a
+    pilot the picture starts where that is and takes of the network what the pair says it is worth (`online.piloting`).
     To stop is to cease iterating. Raises what `renderer.render` raises.
     """
     view: Accumulated | None = None
-    history = history and history.on(trainer.device)
+    history, samples = history and history.on(trainer.device), samples and samples.on(trainer.device)
+    past: NoisyHistory | None = None
     for index, request in enumerate(requests, first):
         stage = _Stages(trainer.device)
 
@@ -63,10 +66,15 @@ def flythrough(
                 continue
             fresh = pair_on(rendered, trainer.device)
             view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
+            if not resting:
+                follows = samples is not None and request.noisy_history and not request.cut
+                past = carried(samples, fresh.a) if samples is not None and follows else None
+            samples = held(view.pair, past) if request.noisy_history else None
+            seen = samples.pair(view.pair) if samples is not None else view.pair
 
         # Score before learning: these renders are still unseen, and so the estimate unbiased.
         with stage("score"):
-            scored, noisy = denoise_halves(trainer.model, view.pair), (fresh.a.color, fresh.b.color)
+            scored, noisy = denoise_halves(trainer.model, seen), (fresh.a.color, fresh.b.color)
             score, noisy_score = pair_mse(*scored, *noisy), pair_mse(*noisy, *noisy)
             relative = relative_errors(*scored, *noisy)
             event = trainer.observe(*relative)
@@ -75,7 +83,7 @@ def flythrough(
 
         losses: list[float] = []
         with stage("train"):
-            trainer.memory.add(view.pair, replace_last=resting)
+            trainer.memory.add(seen, replace_last=resting)
             if request.train_steps:
                 losses, accident = trainer.learn(
                     request.train_steps, seconds=request.train_seconds, learning_rate=request.learning_rate
@@ -86,9 +94,9 @@ def flythrough(
 
         with stage("denoise"):
             learned = bool(losses) or event is not None
-            halves = denoise_halves(trainer.model, view.pair) if learned else scored
-            halves = _tamed(view.pair, halves, trainer.trusted)
-            start = None if request.pilot is None else piloted(request.pilot, view.pair)
+            halves = denoise_halves(trainer.model, seen) if learned else scored
+            halves = _tamed(seen, halves, trainer.trusted)
+            start = None if request.pilot is None else piloted(request.pilot, seen)
 
         with stage("combine"):
             share = None if start is None else start.share(scored, fresh)
@@ -105,11 +113,13 @@ def flythrough(
             losses=tuple(losses),
             steps=trainer.steps,
             accumulated=view.renders,
+            spp_held=float(view.pair.a.spp or 1) if samples is None else devices.read(samples.spp.mean())[0],
             reprojected=used,
             network_share=1.0 if share is None else devices.read(share.mean())[0],
             seconds=stage.seconds,
             event=event,
             history=history,
+            samples=samples,
         )
 
 

@@ -13,6 +13,7 @@ from denoiser.devices import TensorPair, pair_to_host
 from denoiser.inference.piloted import Pilot
 from denoiser.score import PairScore
 from denoiser.transforms import to_image
+from online.noisy_history import NoisyHistory
 from online.reprojection import History
 from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Camera, Denoised, Image, Pair
@@ -38,7 +39,8 @@ class FrameRequest:
 
     `spp` samples per pixel of each half. Training takes `train_steps` steps, or as many as fit into `train_seconds`
     when that is given; 0 steps train nothing. `learning_rate` None keeps the trainer's own. `reproject` blends the last
-    result into this one. `pilot` is another denoiser to start from (`online.piloting`). `cut` says that the view has
+    result into this one. `pilot` is another denoiser to start from (`online.piloting`). `noisy_history`
+    denoises the samples of the frames before with this one's (`online.noisy_history`). `cut` says that the view has
     nothing to do with the last one: history is dropped.
     """
 
@@ -49,6 +51,7 @@ class FrameRequest:
     learning_rate: float | None = None
     reproject: bool = True
     pilot: Pilot | None = None
+    noisy_history: bool = False
     cut: bool = False
 
     def __post_init__(self) -> None:
@@ -84,8 +87,8 @@ class FlythroughRecord:
     this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in `pair`. `reprojected`
     is the share of pixels that took part of the last result, `network_share` what the network has of the picture,
     1 without a pilot. `seconds` are by stage: render, score, train, denoise,
-    combine. `event` is a sentence when something happened that a user should know. `history` is what the next frame may
-    take along.
+    combine. `event` is a sentence when something happened that a user should know. `history` and `samples` are what the
+    next frame may take along, and `spp_held` what the latter are worth on average, samples per pixel of each half.
     """
 
     index: int
@@ -99,9 +102,11 @@ class FlythroughRecord:
     accumulated: int = 1
     reprojected: float = 0.0
     network_share: float = 1.0
+    spp_held: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     event: str | None = None
     history: History | None = None
+    samples: NoisyHistory | None = None
 
     @cached_property
     def pair(self) -> Pair:

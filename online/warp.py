@@ -64,8 +64,8 @@ def warp_values(
     require(frame)
     require(last)
     height, width = last.size
-    here, there = _surfaces(frame, frame), _surfaces(last, frame)
-    place, tolerance, seen = _follow(here, frame, last)
+    here, there = surfaces(frame, frame), surfaces(last, frame)
+    place, tolerance, seen = follow(here, frame, last)
     tolerance *= config.plane_pixels
     here, table = here.flatten(1), torch.cat([there, values]).flatten(1)  # (7, H W) and (7 + C, H' W')
     corner = place.floor()
@@ -96,7 +96,7 @@ def _cubic(values: Tensor, place: Tensor) -> Tensor:
     return F.grid_sample(values[None], grid, mode="bicubic", padding_mode="border", align_corners=False)[0, :, 0]
 
 
-def _surfaces(frame: TensorFrame, viewer: TensorFrame) -> Tensor:
+def surfaces(frame: TensorFrame, viewer: TensorFrame) -> Tensor:
     """Position relative to the viewer's camera, normal, and 1 where nothing was hit: (7, H, W).
 
     Two surfaces agree in direction when the product of the last four channels is near 1: background with itself alone.
@@ -108,7 +108,7 @@ def _surfaces(frame: TensorFrame, viewer: TensorFrame) -> Tensor:
     return torch.cat([position, planes(frame.normal).masked_fill(background, 0.0), background.float()])
 
 
-def _follow(here: Tensor, frame: TensorFrame, last: TensorFrame) -> tuple[Tensor, Tensor, Tensor]:
+def follow(here: Tensor, frame: TensorFrame, last: TensorFrame) -> tuple[Tensor, Tensor, Tensor]:
     """Where the pixels of `frame` lie in `last`, how wide one is there in world units, and whether it can be followed.
 
     Columns and rows (2, H W) count from the middle of the first pixel. Motion is added to a pixel's middle, since the

@@ -139,7 +139,9 @@ def test_a_frame_is_made_on_the_device_and_no_picture_leaves_it(trainer: OnlineT
     views = [camera_at(0.03 * index, resolution=SIZE) for index in (0, 1, 2, 2, 2)]
     with Uploads() as uploads:
         records: list[FlythroughRecord] = []
-        for record in flythrough(DeviceRenderer(), (FrameRequest(view, 2, 2) for view in views), trainer):
+        for record in flythrough(
+            DeviceRenderer(), (FrameRequest(view, 2, 2, noisy_history=True) for view in views), trainer
+        ):
             records.append(record)
     pixels = SIZE[0] * SIZE[1]
     uploaded = {size: uploads.sizes.count(size) for size in uploads.sizes if size not in (3, 9)}  # but for cameras

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,3 +177,32 @@ def test_a_flight_with_a_pilot_starts_where_the_pilot_is() -> None:
     assert psnr(record.denoised.color, truth) > psnr(truth * np.float32(0.9), truth) - 0.1
     assert 0 <= record.network_share < 0.2 and fly([camera], steps=0)[0].network_share == 1.0
     assert record.denoised.error is not None and record.denoised.error.mean() > 0
+
+
+def test_noisy_history_brings_the_samples_of_the_frames_before() -> None:
+    cameras = [camera_at(0.01 * index, resolution=SIZE) for index in range(8)]
+    with_it, without = fly(cameras, steps=0, noisy_history=True), fly(cameras, steps=0)
+    assert [record.spp_held for record in without] == [2.0] * 8
+    assert with_it[0].spp_held == 2.0 and 6 < with_it[-1].spp_held <= 16
+    assert all(np.array_equal(x.pair.a.color, y.pair.a.color) for x, y in zip(with_it, without, strict=True))
+    assert gain(with_it[-1]) > gain(without[-1]) + 1  # of four times the samples, without any network
+
+
+def test_a_flight_goes_on_with_the_samples_it_had() -> None:
+    cameras = [camera_at(0.01 * index, resolution=SIZE) for index in range(4)]
+    whole = fly(cameras, steps=0, noisy_history=True)
+    left = whole[2]
+    requests = [FrameRequest(cameras[3], 2, 0, noisy_history=True)]
+    rest = flythrough(RENDERER, requests, OnlineTrainer(CONFIG), first=3, history=left.history, samples=left.samples)
+    (record,) = rest
+    np.testing.assert_array_equal(record.denoised.color, whole[3].denoised.color)
+
+
+def test_history_fades_at_rest_and_a_cut_drops_it() -> None:
+    cameras = [camera_at(0.01 * index, resolution=SIZE) for index in range(3)]
+    records = fly([*cameras, *[cameras[-1]] * 20], steps=0, noisy_history=True)
+    assert records[-1].spp_held == pytest.approx(2 * 21 + 4, abs=3)
+    assert gain(records[-1]) > -0.1
+    requests = [FrameRequest(cameras[0], 2, 0, noisy_history=True), FrameRequest(cameras[1], 2, 0, cut=True)]
+    cut = list(flythrough(RENDERER, (replace(each, noisy_history=True) for each in requests), OnlineTrainer(CONFIG)))
+    assert cut[1].spp_held == 2.0

@@ -19,13 +19,11 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from apps.command import defines, progress_console, run
+from apps.flythrough import carried
 from apps.flythrough.config import FlythroughConfig, check, online_config, settings
 from apps.flythrough.measure import Measurer, Referenced, References, RenderReference
 from apps.flythrough.output import (
     COLUMNS,
-    history_arrays,
-    history_from,
-    history_notes,
     plot_log,
     row,
     summary,
@@ -135,10 +133,11 @@ class _Flight:
         open_run(self.folder, settings(config), FREE, begun=self.folder / STATE)
         self.trainer = OnlineTrainer(online_config(config))
         self.untrained = load_model(config.weights) if not config.from_scratch else None
-        self.first, self.history = 0, None
+        self.first, self.history, self.samples = 0, None, None
         if (self.folder / STATE).exists():
             notes, arrays = self.trainer.restore(self.folder / STATE)
-            self.first, self.history = int(notes["next"]), history_from(notes["history"], arrays)
+            self.first = int(notes["next"])
+            self.history, self.samples = carried.restored(notes["history"], arrays)
         folder = config.references or self.folder / "references"
         self.references = References(folder, config.reference_every, self.source.reference, self.frames - 1)
         self.measurer = Measurer(self.references, self.untrained)
@@ -156,6 +155,7 @@ class _Flight:
             seed=self.config.seed,
             first=self.first,
             history=self.history,
+            samples=self.samples,
         )
 
     def _request(self, camera: Camera) -> FrameRequest:
@@ -168,6 +168,7 @@ class _Flight:
             learning_rate=config.learning_rate,
             reproject=config.reprojection,
             pilot=find_pilot(config.pilot),
+            noisy_history=config.noisy_history,
         )
 
     def keep(self, record: FlythroughRecord) -> None:
@@ -176,8 +177,8 @@ class _Flight:
         self.log.write(*row(record, self.measurer.measure(record)))
         done = record.index + 1
         if done % self.config.checkpoint_every == 0 or done == self.frames:
-            notes = {"next": done, "history": history_notes(record.history)}
-            self.trainer.save(self.folder / STATE, notes, history_arrays(record.history))
+            notes = {"next": done, "history": carried.notes(record)}
+            self.trainer.save(self.folder / STATE, notes, carried.arrays(record))
 
     def finish(self) -> None:
         """Weights, plot and video of the whole flight."""

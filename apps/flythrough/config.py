@@ -42,6 +42,8 @@ class FlythroughConfig:
     pilot: GenericPilotName = "none"
     """Another denoiser to start from: oidn (Open Image Denoise), or auto, which takes it if it is there. Each frame
     takes of the network what its pair says it is worth."""
+    noisy_history: bool = False
+    """Denoise each frame with the noisy samples of the frames before it, where they show the same surface."""
     reprojection: bool = True
     """--no-reprojection makes every frame by itself."""
     reference_every: int = 0

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import imageio.v3 as imageio
 import imageio_ffmpeg
@@ -23,14 +22,11 @@ from scipy import ndimage
 
 from apps.pictures import Picture, side_by_side, to_display, write_png
 from apps.train.plots import save_figure
-from denoiser.devices import frame_on
-from denoiser.transforms import to_image, to_nchw
 from online.records import FlythroughRecord
-from online.reprojection import History
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import OutputError
 from renderer_bridge.exr_frame import write_frame
-from renderer_bridge.frame import Camera, Frame, Image
+from renderer_bridge.frame import Frame, Image
 
 STAGES = ("render", "score", "train", "denoise", "combine")
 PSNRS = ("psnr_noisy", "psnr", "psnr_alone", "psnr_untrained", "psnr_oidn", "psnr_oidn_prefilter", "psnr_pilot")
@@ -40,7 +36,7 @@ PSNR_LABELS = (
 )  # fmt: skip
 COLUMNS = (
     "frame", "score", "standard_error", "noisy_score", "relative_score", "noisy_relative_score",
-    "loss", "steps", "accumulated", "reprojected", "network_share",
+    "loss", "steps", "accumulated", "reprojected", "network_share", "spp_held",
     *(f"{stage}_s" for stage in STAGES), *PSNRS, "true_mse", "flicker", "flicker_alone",
 )  # fmt: skip
 HISTORY_LAYERS = ("position", "normal", "depth")
@@ -67,6 +63,7 @@ def row(record: FlythroughRecord, measured: Mapping[str, float]) -> list[float |
         "accumulated": record.accumulated,
         "reprojected": record.reprojected,
         "network_share": record.network_share,
+        "spp_held": record.spp_held,
     }
     values |= {f"{stage}_s": record.seconds.get(stage) for stage in STAGES}
     return [(values | dict(measured)).get(column) for column in COLUMNS]
@@ -167,33 +164,3 @@ def summary(folder: Path) -> list[str]:
             f"{abs(off.mean()) / error:.1f} standard errors; mean true error {measured['true_mse'].mean():.2g}"
         )
     return lines
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# History, as the notes and arrays of the state file
-
-
-def history_notes(history: History | None) -> dict[str, Any]:
-    """The camera of what the next frame takes along."""
-    camera = history.frame.camera if history is not None else None
-    if camera is None:
-        return {}
-    return {"to_world": camera.to_world.tolist(), "fov_deg": camera.fov_deg, "resolution": list(camera.resolution)}
-
-
-def history_arrays(history: History | None) -> dict[str, Image]:
-    """Its pictures."""
-    if history is None:
-        return {}
-    layers = {name: to_image(getattr(history.frame, name)) for name in HISTORY_LAYERS}
-    return {"color": to_image(history.color), "age": to_image(history.age)[..., 0]} | layers
-
-
-def history_from(notes: Mapping[str, Any], arrays: Mapping[str, Image]) -> History | None:
-    """What both of them gave, back."""
-    if not notes:
-        return None
-    camera = Camera(np.array(notes["to_world"]), notes["fov_deg"], tuple(notes["resolution"]))
-    position, normal, depth = (arrays[name] for name in HISTORY_LAYERS)
-    frame = Frame(arrays["color"], normal=normal, position=position, depth=depth, camera=camera)
-    return History(to_nchw(arrays["color"]), to_nchw(arrays["age"][..., None]), frame_on(frame))

@@ -83,6 +83,7 @@ class Panel(QScrollArea):
             longest_side=self.longest_side.currentData(),
             reproject=self.reproject.isChecked(),
             pilot=self.pilot.isChecked(),
+            noisy_history=self.noisy_history.isChecked(),
         )
 
     def set_settings(self, settings: RenderSettings) -> None:
@@ -99,6 +100,7 @@ class Panel(QScrollArea):
         self.longest_side.setCurrentIndex(max(0, self.longest_side.findData(settings.longest_side)))
         self.reproject.setChecked(settings.reproject)
         self.pilot.setChecked(settings.pilot and self.pilot.isEnabled())
+        self.noisy_history.setChecked(settings.noisy_history)
         self._show_budget()
 
     def show_record(self, record: FlythroughRecord) -> None:
@@ -122,6 +124,10 @@ class Panel(QScrollArea):
         )
         self.reproject = QCheckBox("Reproject the last picture")
         self.reproject.setToolTip("Blends the last result into this one, where the same surface is seen: less flicker.")
+        self.noisy_history = QCheckBox("Keep samples while moving")
+        self.noisy_history.setToolTip(
+            "Denoises the samples of the frames before too, where they show the same surface."
+        )
         self.pilot = QCheckBox("Start from Open Image Denoise")
         self.pilot.setToolTip("Shows its picture, with as much of the network as the pair says it is worth.")
         self.pilot.setEnabled(pilot_installed())
@@ -148,6 +154,7 @@ class Panel(QScrollArea):
         form.addRow("Size, at rest", self.resting)
         form.addRow("Longest side", self.longest_side)
         form.addRow(self.reproject)
+        form.addRow(self.noisy_history)
         form.addRow(self.pilot)
         return box
 
@@ -178,7 +185,7 @@ class Panel(QScrollArea):
             field.valueChanged.connect(self._emit)
         for choice in (self.longest_side, self.learning_rate, self.budget):
             choice.currentIndexChanged.connect(self._emit)
-        for check in (self.training, self.reproject, self.pilot):
+        for check in (self.training, self.reproject, self.noisy_history, self.pilot):
             check.toggled.connect(self._emit)
 
     def _emit(self) -> None:

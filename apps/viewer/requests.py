@@ -18,7 +18,7 @@ class RenderSettings:
     `spp` samples per pixel of each half; few keep the window answering, and at rest they accumulate. Training takes as
     many steps as fit into `train_seconds` (one at least), which suits any machine, or `train_steps` when that is None.
     Scales are shares of the scene's own picture size, whose longer side is first cut to `longest_side` pixels. `pilot`
-    starts from Open Image Denoise, where it is installed.
+    starts from Open Image Denoise, where it is installed; `noisy_history` keeps the samples of frames before.
     """
 
     spp: int = 4
@@ -31,6 +31,7 @@ class RenderSettings:
     longest_side: int = 640
     reproject: bool = True
     pilot: bool = False
+    noisy_history: bool = False
 
 
 def picture_size(film: tuple[int, int], scale: float, longest_side: int) -> tuple[int, int]:
@@ -55,5 +56,6 @@ def frame_request(settings: RenderSettings, camera: Camera, *, moving: bool, cut
         learning_rate=settings.learning_rate,
         reproject=settings.reproject,
         pilot=find_pilot("auto") if settings.pilot else None,
+        noisy_history=settings.noisy_history,
         cut=cut,
     )
