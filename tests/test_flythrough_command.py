@@ -181,7 +181,7 @@ def test_clean_targets_go_on_with_the_reference_of_their_frame(pairs: Path, tmp_
     references = flythrough.References(pairs / "references", 1, None)
     renderer = PairFolderRenderer(pairs)
     cameras = renderer.cameras(4)
-    referenced = flythrough._Referenced(renderer, references, 4).render(next(cameras), 2, (0, 0))
+    referenced = flythrough.Referenced(renderer, references, 4).render(next(cameras), 2, (0, 0))
     halves = [read_frame(pairs / "references" / f"frame_0004.{half}.exr")[0].color for half in "ab"]
     np.testing.assert_allclose(referenced.reference, (halves[0] + halves[1]) / 2)
 

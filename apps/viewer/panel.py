@@ -126,7 +126,7 @@ class Panel(QScrollArea):
         self.reproject.setToolTip("Blends the last result into this one, where the same surface is seen: less flicker.")
         self.noisy_history = QCheckBox("Keep samples while moving")
         self.noisy_history.setToolTip(
-            "Denoises the samples of the frames before too, where they show the same surface."
+            "Denoises with the samples of the frames before, where they show the same surface."
         )
         self.pilot = QCheckBox("Start from Open Image Denoise")
         self.pilot.setToolTip("Shows its picture, with as much of the network as the pair says it is worth.")
