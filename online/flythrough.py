@@ -100,7 +100,8 @@ def flythrough(
 
         with stage("combine"):
             share = None if start is None else start.share(scored, fresh)
-            alone, noise, left_over = _alone(view.pair, halves, start, share)
+            shown = seen if start is None else view.pair  # the pilot's residual is the surer one from the frame itself
+            alone, noise, left_over = _alone(shown, halves, start, share)
             color, history, used = _combine(alone, noise, request, view, history)
 
         yield FlythroughRecord(
