@@ -87,7 +87,8 @@ def test_its_log_holds_every_frame_and_what_references_told(flown: Path) -> None
 def test_interrupted_and_run_again_equals_uninterrupted(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [str(pairs), "-o", str(tmp_path / "halved"), *OPTIONS]
+    options = [*OPTIONS, "--noisy-history"]
+    command = [str(pairs), "-o", str(tmp_path / "halved"), *options]
     with monkeypatch.context() as context:
 
         def stop(folder: Path, record: object) -> None:
@@ -101,7 +102,7 @@ def test_interrupted_and_run_again_equals_uninterrupted(
     with monkeypatch.context() as context:  # frames 0 and 1 were not written by `stop`
         context.setattr(flythrough, "write_video", lambda *arguments: None)
         assert flythrough.main(command) == 0
-        assert flythrough.main([*command[:2], str(tmp_path / "whole"), *OPTIONS]) == 0
+        assert flythrough.main([*command[:2], str(tmp_path / "whole"), *options]) == 0
     halved, whole = (load_file(tmp_path / name / "weights.safetensors") for name in ("halved", "whole"))
     assert all(np.array_equal(halved[key], whole[key]) for key in whole)
     for index in range(2, FRAMES):

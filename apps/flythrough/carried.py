@@ -43,8 +43,10 @@ def restored(notes: Mapping[str, Any], arrays: Mapping[str, Image]) -> tuple[His
     if not notes:
         return None, None
     camera = Camera(np.array(notes["to_world"]), notes["fov_deg"], tuple(notes["resolution"]))
-    frame = frame_on(Frame(arrays["result"], **{name: arrays[name] for name in LAYERS}, camera=camera))
+    albedo, normal, position, depth = (arrays[name] for name in LAYERS)
+    frame = frame_on(Frame(arrays["result"], albedo, normal, position, depth, camera))
     history = History(to_nchw(arrays["result"]), to_nchw(arrays["age"]), frame)
     if f"samples {SAMPLES[0]}" not in arrays:
         return history, None
-    return history, NoisyHistory(*(to_nchw(arrays[f"samples {name}"]) for name in SAMPLES), frame=frame)
+    a, b, spp, offset = (to_nchw(arrays[f"samples {name}"]) for name in SAMPLES)
+    return history, NoisyHistory(a, b, spp, offset, frame)
