@@ -3,42 +3,39 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from small_scenes import PATH, SKY, SPHERE, sensor, write
 
 from apps import render_pairs as command
-from apps.render_pairs import main
+from apps.render_pairs import main, until
 from apps.render_pairs.until import CSV, PNG
+from denoiser.devices import TensorPair
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.frame import Denoised, Pair
 from renderer_bridge.pair_folder import list_pairs, read_pair
 
 
-def known_law(model: object, pair: Pair) -> Denoised:
-    """A denoiser whose error is 0.2 / sqrt(spp) of a radiance of 1."""
-    assert pair.a.spp is not None
-    picture = np.ones_like(pair.a.color)
-    return Denoised(picture, np.full_like(picture, 0.2 * pair.a.spp**-0.5))
+def known_law(picture: object, halves: TensorPair) -> float:
+    assert halves.a.spp is not None
+    return 0.0332 * halves.a.spp**-0.5
 
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(command, "load_model", lambda: None)
-    monkeypatch.setattr(command, "denoise_pair", known_law)
+    monkeypatch.setattr(command, "network_candidate", lambda halves, model: None)
+    monkeypatch.setattr(until, "told_error", known_law)
     return write(tmp_path / "scene.xml", PATH, sensor(), SPHERE.format(""), SKY)
 
 
 def test_samples_are_added_until_it_is_good_enough(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of the tone-mapped picture 0.2 / sqrt(spp) counts 0.166 of itself: T'(1) = 0.5^(1 / 2.2) / 4.4."""
     folder = tmp_path / "pairs"
     options = [str(scene), "-o", str(folder), "--views", "2", "--spp", "2"]
     assert main([*options, "--until-error", "0.01"]) == 0
     said = capsys.readouterr().err
     assert "falls as spp^-0.5" in said and (folder / PNG).stat().st_size > 1000
-    needed = (0.2 * 0.5 ** (1 / 2.2) / 4.4 / 0.01) ** 2
+    needed = 3.32**2
     for paths in list_pairs(folder):
         pair, _ = read_pair(paths)
         assert pair.a.spp is not None and needed <= pair.a.spp <= 1.2 * needed + 1
@@ -57,9 +54,7 @@ def test_at_the_limit_it_says_what_it_would_take(
     assert main([str(scene), "-o", str(tmp_path / "pairs"), *options]) == 0
     said = " ".join(capsys.readouterr().err.split())
     found = re.search(r"--most-spp 16 allows no more; 0.001 would take about (\d+)", said)
-    assert found is not None and int(found[1]) == pytest.approx(
-        1101, rel=0.03
-    )  # by the law above, which bends a little
+    assert found is not None and int(found[1]) == pytest.approx(1101, rel=0.03)
     spp = read_frame(tmp_path / "pairs" / "view_0000.a.exr")[0].spp
     assert spp is not None and 13 <= spp <= 16
 

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
+from denoiser.devices import pair_on
+from denoiser.inference.select import Candidate, noisy_candidate
 from denoiser.inference.until_error import (
+    HIDDEN,
     MOST_AT_ONCE,
     RECENT,
     ErrorPoint,
@@ -12,7 +16,8 @@ from denoiser.inference.until_error import (
     told_error,
 )
 from denoiser.metrics import tone_map
-from renderer_bridge.frame import Denoised
+from denoiser.transforms import to_nchw
+from renderer_bridge.frame import Frame, Pair
 
 
 def law(spps: list[float], exponent: float = 0.4) -> list[ErrorPoint]:
@@ -48,11 +53,23 @@ def test_the_next_look_is_where_the_goal_is_expected_but_not_far_away() -> None:
 
 
 def test_the_told_error_is_that_of_the_tone_mapped_picture() -> None:
-    """Of errors that are as large as told, and normal: 4 % is 3 standard deviations of 9,600 squares."""
+    """Of a picture that is the same whatever the noise; noise of a tenth is averaged over 9,600 pixels, which leaves 4 %
+    of doubt."""
     random = np.random.default_rng(0)
-    truth = random.uniform(0.5, 4, (40, 80, 3)).astype(np.float32)
-    error = 0.05 * truth
-    picture = truth + error * random.standard_normal(truth.shape).astype(np.float32)
-    true = np.sqrt(np.mean((tone_map(picture) - tone_map(truth)) ** 2))
-    assert told_error(Denoised(picture, error)) == pytest.approx(true, rel=0.04)
-    assert told_error(Denoised(np.zeros_like(truth), np.zeros_like(truth))) == 0
+    truth = random.uniform(0.5, 4, (80, 120, 3)).astype(np.float32)
+    halves = [(truth * random.gamma(100, 1 / 100, truth.shape)).astype(np.float32) for _ in "ab"]
+    wrong = truth * np.float32(1.05)
+    true = np.sqrt(np.mean((tone_map(wrong) - tone_map(truth)) ** 2))
+    color = to_nchw(wrong)
+    pair = pair_on(Pair(*(Frame(half, seed=seed) for seed, half in enumerate(halves))))
+    told = told_error(Candidate("steady", color, color, color, torch.zeros_like(color)), pair)
+    assert told / HIDDEN == pytest.approx(true, rel=0.06)
+
+
+def test_the_told_error_is_at_least_the_noise_left() -> None:
+    """The mean of both halves shows nothing but its own noise: half their difference."""
+    random = np.random.default_rng(0)
+    halves = [random.gamma(100, 1 / 100, (80, 120, 3)).astype(np.float32) for _ in "ab"]
+    pair = pair_on(Pair(*(Frame(half, seed=seed) for seed, half in enumerate(halves))))
+    true = np.sqrt(np.mean((tone_map((halves[0] + halves[1]) / 2) - 0.5 ** (1 / 2.2)) ** 2))
+    assert true < told_error(noisy_candidate(pair), pair) < 1.5 * true

@@ -28,8 +28,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from apps.command import defines, progress_console, run
 from apps.jobs import RenderJob, SceneSource, WorkersDied, spread
 from apps.render_pairs.until import CSV, PNG, Goal, grow
-from denoiser.inference.denoise import denoise_pair
-from denoiser.inference.piloted import GenericPilotName, denoise_pair_with, find_pilot
+from denoiser.inference.piloted import GenericPilotName, find_pilot
+from denoiser.inference.select import network_candidate, pilot_candidate
 from denoiser.model import load_model
 from renderer_bridge.atomic import remove_remains, sole_writer
 from renderer_bridge.errors import N2NWarning, SceneError, UsageError
@@ -173,7 +173,7 @@ def _until(config: RenderPairsConfig, scene: MitsubaScene, request: PairRequest,
     """Grow the views, and say of each what came of it."""
     assert config.until_error is not None
     pilot, model = find_pilot(config.pilot), load_model()
-    denoise = partial(denoise_pair, model) if pilot is None else partial(denoise_pair_with, pilot)
+    denoise = partial(network_candidate, model=model) if pilot is None else partial(pilot_candidate, pilot=pilot)
     with sole_writer(folder), _progress_bar() as progress:
         task = progress.add_task("rendering", total=None, speed="")
         request, cameras = begin_dataset(scene, request, folder)

@@ -16,9 +16,11 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from denoiser.devices import TensorPair, compute_device, pair_on
+from denoiser.inference.select import Candidate
 from denoiser.inference.until_error import ErrorPoint, PowerLaw, fit, next_spp, told_error
 from renderer_bridge.atomic import atomic_path, write_text
-from renderer_bridge.frame import Camera, Denoised, Pair
+from renderer_bridge.frame import Camera
 from renderer_bridge.mitsuba_pairs import PairRequest
 from renderer_bridge.mitsuba_passes import add_passes, passes_to, total_spp
 from renderer_bridge.mitsuba_scene import MitsubaScene
@@ -72,7 +74,7 @@ def grow(
     folder: Path,
     cameras: Sequence[Camera],
     goal: Goal,
-    denoise: Callable[[Pair], Denoised],
+    denoise: Callable[[TensorPair], Candidate],
 ) -> Iterator[Look]:
     """Add passes to view after view until each is good enough; yields a record at each look, after files were written.
 
@@ -95,7 +97,7 @@ def _grow_view(
     camera: Camera,
     index: int,
     goal: Goal,
-    denoise: Callable[[Pair], Denoised],
+    denoise: Callable[[TensorPair], Candidate],
     points: list[ErrorPoint],
 ) -> Iterator[tuple[list[ErrorPoint], bool]]:
     first = request.spp.draw(request.seed, index)
@@ -103,7 +105,8 @@ def _grow_view(
     while wanted > passes:
         paths, passes = add_passes(scene, request, folder, camera, index, wanted)
         spp = total_spp(first, passes)
-        error = told_error(denoise(read_pair(paths)[0]))
+        halves = pair_on(read_pair(paths)[0], compute_device())
+        error = told_error(denoise(halves), halves)
         points = [point for point in points if point.spp < spp] + [ErrorPoint(spp, error)]
         wanted = passes
         if error > goal.error:

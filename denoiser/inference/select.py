@@ -87,11 +87,13 @@ def select_pair(
     halves = pair_on(pair, compute_device())
     makers: list[Callable[[], Candidate]] = []
     if pilot is not None:
-        makers.append(lambda: _given_back("pilot", halves, *pilot_pictures(pilot, halves), residual))
+        makers.append(lambda: pilot_candidate(halves, pilot, residual))
     if adapted is not None:
         judged = 1 - learnt_squares(pair.a.size).to(compute_device())
-        makers.append(lambda: replace(_network("adapted", halves, adapted, precision, residual), judged=judged))
-    makers.append(lambda: _network("network", halves, model, precision, residual))
+        makers.append(
+            lambda: replace(network_candidate(halves, adapted, precision, residual), name="adapted", judged=judged)
+        )
+    makers.append(lambda: network_candidate(halves, model, precision, residual))
     makers.append(lambda: noisy_candidate(halves))
     best, shares = blend((make() for make in makers), halves)
     error = best.error.expand_as(best.color)
@@ -139,8 +141,18 @@ def noisy_candidate(halves: TensorPair) -> Candidate:
     return Candidate("noisy", (a + b) / 2, a, b, standard_error(a, b))
 
 
-def _network(name: str, halves: TensorPair, model: Model, precision: Precision, residual: bool) -> Candidate:
-    return _given_back(name, halves, *denoise_halves(model, halves, precision=precision), None, residual)
+@torch.no_grad()
+def network_candidate(
+    halves: TensorPair, model: Model, precision: Precision = "auto", residual: bool = True
+) -> Candidate:
+    """The picture of `denoise_pair`."""
+    return _given_back("network", halves, *denoise_halves(model, halves, precision=precision), None, residual)
+
+
+@torch.no_grad()
+def pilot_candidate(halves: TensorPair, pilot: Pilot, residual: bool = True) -> Candidate:
+    """The picture of `denoise_pair_with`."""
+    return _given_back("pilot", halves, *pilot_pictures(pilot, halves), residual)
 
 
 def _given_back(
