@@ -23,7 +23,7 @@ from renderer_bridge.pair_folder import PairPaths
 from renderer_bridge.seeds import derive_seed, pair_seeds
 
 STEP = 2**0.25
-"""Factor from one pass to the next: at most a fifth more samples than are needed, and few launches."""
+"""Factor from one pass to the next: a number of samples is met within a fifth, in few launches."""
 
 
 def total_spp(first: int, passes: int) -> int:
