@@ -27,8 +27,8 @@ holds it too, so that `film.bitmap()` and `film.write()` work as ever; its filte
     aovs        further channels of the picture, separated by commas: noisy, albedo, normal, error      (default: none)
 
 In the JIT variants `mitsuba.render(scene, params)` carries derivatives of the colors, in reverse mode, to the scene's
-parameters, through the network in float32 and the nested integrator's own `render_backward`; the network's weights, the
-gains of the residual, albedo and normal count as constant.
+parameters, through the network in float32, the residual with its gains and the nested integrator's own
+`render_backward`; the network's weights, albedo and normal count as constant.
 """
 
 from __future__ import annotations

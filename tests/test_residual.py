@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
 
-from denoiser.devices import pair_on
+from denoiser.devices import TensorFrame, TensorPair, pair_on
 from denoiser.inference.residual import return_residual
 from denoiser.transforms import to_image, to_nchw
 from renderer_bridge.frame import Frame, Image, Pair
@@ -147,3 +150,37 @@ def test_any_size(size: tuple[int, int]) -> None:
 def test_a_black_picture_stays_black() -> None:
     black = np.zeros((20, 30, 3), np.float32)
     assert not returned(Pair(Frame(black, seed=1), Frame(black, seed=2)), black, black).any()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Derivatives
+
+
+def result(a: Tensor, b: Tensor) -> Tensor:
+    """Of halves (1, 3, H, W) and a denoiser that averages 7x7 pixels."""
+    means = (F.avg_pool2d(F.pad(half, (3,) * 4, mode="replicate"), 7, 1) for half in (a, b))
+    return return_residual(TensorPair(TensorFrame(a), TensorFrame(b)), *means)[0]
+
+
+@pytest.mark.parametrize("direction", ["noise", "scale"])
+def test_derivatives_are_those_of_differences(direction: str) -> None:
+    """Gains follow too: along the noise of the halves themselves they halved the derivative when taken as constant."""
+    truth = to_nchw(scene()[0])
+    a, b = (to_nchw(half.color).double().requires_grad_() for half in (pair(4).a, pair(4).b))
+    ways = [(half - truth if direction == "noise" else half).detach() for half in (a, b)]
+    weights = torch.rand(a.shape, generator=torch.Generator().manual_seed(0)).double()
+    slopes = torch.autograd.grad((result(a, b) * weights).sum(), [a, b])
+    found = sum(float((slope * way).sum()) for slope, way in zip(slopes, ways, strict=True))
+    step = 1e-5
+    with torch.no_grad():
+        above, below = (result(a + sign * ways[0], b + sign * ways[1]) for sign in (step, -step))
+        expected = float(((above - below) * weights).sum()) / (2 * step)
+    assert found == pytest.approx(expected, rel=1e-3)  # kinks that lie within a step
+
+
+def test_black_and_noiseless_places_have_derivatives() -> None:
+    a, b = (to_nchw(half.color) for half in (pair(4).a, pair(4).b))
+    for half in (a, b):
+        half[..., :20, :], half[..., 20:40, :] = 0, 0.3
+    halves = [half.requires_grad_() for half in (a, b)]
+    assert all(slope.isfinite().all() for slope in torch.autograd.grad(result(a, b).sum(), halves))

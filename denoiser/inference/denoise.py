@@ -98,7 +98,7 @@ def differentiable(model: Model, halves: TensorPair | TensorFrame, *, residual: 
     """The color that `denoise_frame` or `denoise_pair` gives, (1, 3, H, W), in float32 and with derivatives with
     respect to the colors of `halves`; all activations are kept for these.
 
-    Gains of the residual are taken as they are. Raises `DatasetError` when a layer is missing.
+    Raises `DatasetError` when a layer is missing.
     """
     frames = [halves] if isinstance(halves, TensorFrame) else [halves.a, halves.b]
     network = copy.deepcopy(model.network).to(frames[0].color.device)

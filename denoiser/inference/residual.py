@@ -51,6 +51,9 @@ chance would pass for a detail that both halves missed. 1: up to 0.1 dB more, an
 AGREEMENT = 1.0
 """A half's value counts up to so many times the other half's value plus the shared error's RMS: a firefly is in one."""
 
+NOTHING = 1e-24
+"""A power, relative to the picture's, under which there is none: in black, roots and shares must have derivatives."""
+
 NORMAL_WEIGHT = 0.7
 """Normals differ by up to 2, albedo and tone-mapped color by up to 1."""
 
@@ -102,7 +105,7 @@ def _returned(
         for level, (band_a, band_b) in enumerate(bands.of(strip)[0]):
             rows = slice(strip.start // 2**level, -(-strip.stop // 2**level))
             powers[level][:, rows] = _pooled_powers(band_a, band_b, 2**level)
-    filters = [_filter(power.detach()) for power in powers]  # a derivative of the result takes gains as they are
+    filters = [_filter(power) for power in powers]
     result, left = torch.empty_like(halves.fa), halves.fa.new_empty(1, 1, height, width)
     difference = (halves.fa - halves.fb) / 2 if apart else None
     for strip in strips:
@@ -257,14 +260,14 @@ def _averaged(powers: Tensor, deviation: float) -> tuple[Tensor, Tensor, Tensor]
     stack = torch.stack([powers[0], powers[0].square(), powers[1]])
     signal, squares, noise = gaussian(stack[None], deviation)[0]
     samples = 4 * torch.pi * deviation**2  # of equal weight, that a Gaussian mean is worth
-    return signal, ((squares - signal.square()).clamp_(min=0) / samples).sqrt_(), noise
+    return signal, ((squares - signal.square()) / samples).clamp_(min=NOTHING).sqrt_(), noise
 
 
 def _wiener(signal: Tensor, standard_error: Tensor, noise: Tensor, doubt: float) -> Tensor:
     """Gain, and RMS of the shared error, after `doubt` standard errors were taken off; (2, h, w)."""
-    total = signal.clamp(min=0) + noise + torch.finfo(noise.dtype).tiny
-    sure = (signal - doubt * standard_error * (noise / total)).clamp_(min=0)
-    return torch.stack([sure / total, sure.sqrt()])
+    total = (signal.clamp(min=0) + noise).clamp_(min=NOTHING)
+    sure = signal - doubt * standard_error * (noise / total)
+    return torch.stack([sure.clamp(min=0) / total, sure.clamp(min=NOTHING).sqrt_()])
 
 
 def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> tuple[Tensor, Tensor]:
