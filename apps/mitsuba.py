@@ -3,13 +3,16 @@
     n2n-mitsuba scene.xml -o out.exr
     n2n-mitsuba scene.xml -o out.exr --denoise --spp 64       any scene: n2n goes around its own integrator
     n2n-mitsuba a.xml b.xml -m llvm_ad_rgb -D width=640       a.exr and b.exr beside them
+    n2n-mitsuba scene.xml -a "meshes;textures"                files are looked for there too
 
 A scene without n2n is rendered as `mitsuba` renders it, unless --denoise is given.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +39,8 @@ class MitsubaConfig:
     """Variant: auto, cuda, llvm, scalar, or the full name of one of those."""
     define: Annotated[list[str], tyro.conf.arg(aliases=["-D"]), tyro.conf.UseAppendAction] = field(default_factory=list)
     """Value of a $name parameter of the scenes, as name=value; may be given several times."""
+    append: Annotated[list[str], tyro.conf.arg(aliases=["-a"]), tyro.conf.UseAppendAction] = field(default_factory=list)
+    """Further folders to search for meshes and textures, separated by semicolons; may be given several times."""
     sensor: Annotated[int, tyro.conf.arg(aliases=["-s"])] = 0
     """Which of a scene's sensors, from 0."""
     threads: Annotated[int | None, tyro.conf.arg(aliases=["-t"])] = None
@@ -67,10 +72,11 @@ def render(config: MitsubaConfig) -> None:
         dr.set_thread_count(config.threads)
     mi.set_log_level(mi.LogLevel.Info if config.verbose else mi.LogLevel.Warn)
     register()
-    for path in config.scenes:
-        output = config.output or path.with_suffix(".exr")
-        _write(output, _rendered(config, path))
-        print(f"{output}: rendered", file=sys.stderr)
+    with _searched(_folders(config)):
+        for path in config.scenes:
+            output = config.output or path.with_suffix(".exr")
+            _write(output, _rendered(config, path))
+            print(f"{output}: rendered", file=sys.stderr)
 
 
 def _check(config: MitsubaConfig) -> None:
@@ -88,6 +94,29 @@ def _check(config: MitsubaConfig) -> None:
         )
     if min(config.sensor, config.spp, config.seed) < 0:
         raise UsageError("--sensor, --spp and --seed must not be negative")
+    for folder in _folders(config):
+        if not folder.is_dir():
+            raise UsageError(f"-a {folder}: no such folder; one that holds meshes or textures is accepted")
+
+
+def _folders(config: MitsubaConfig) -> list[Path]:
+    return [Path(entry) for entries in config.append for entry in entries.split(";") if entry]
+
+
+@contextlib.contextmanager
+def _searched(folders: list[Path]) -> Iterator[None]:
+    """Let Mitsuba look for files in these folders too, after where it looks anyway."""
+    import mitsuba as mi
+
+    before = mi.file_resolver()
+    resolver = mi.FileResolver(before)
+    for folder in folders:
+        resolver.append(str(folder))
+    mi.set_file_resolver(resolver)
+    try:
+        yield
+    finally:
+        mi.set_file_resolver(before)
 
 
 def _rendered(config: MitsubaConfig, path: Path) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 from small_scenes import HEIGHT, PATH, SKY, SPHERE, WIDTH, sensor, use_variant, write
@@ -63,6 +64,20 @@ def test_a_sensor_is_chosen_and_any_scene_denoised(render: Run, tmp_path: Path) 
     assert noisy.shape == denoised.shape == (9, 12, 3) and np.abs(noisy - denoised).max() > 0
 
 
+def test_files_are_found_in_further_folders(render: Run, tmp_path: Path) -> None:
+    textures = tmp_path / "textures"
+    textures.mkdir()
+    imageio.imwrite(textures / "red.png", np.full((4, 4, 3), (255, 0, 0), np.uint8))
+    image = '<emitter type="envmap"><string name="filename" value="red.png"/></emitter>'
+    path = write(tmp_path / "scene.xml", PATH, sensor(), image)
+    code, lines = render(path)
+    assert code == 1 and "red.png" in lines[0]
+    code, _ = render(path, "-a", f"{tmp_path};{textures}", "-o", tmp_path / "out.exr", "-v", "-v")
+    color = read_exr(tmp_path / "out.exr").layer("color")
+    assert code == 0 and color is not None and color[..., 0].min() > 0.5 and color[..., 1:].max() < 0.1
+    assert render(path)[0] == 1  # the folders are forgotten
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -75,6 +90,7 @@ def test_a_sensor_is_chosen_and_any_scene_denoised(render: Run, tmp_path: Path) 
         (["SCENE", "-m", "gpu"], 2, "not a variant"),
         (["SCENE", "-t", "1"], 2, "at least 2 are needed"),
         (["SCENE", "--spp", "-1"], 2, "must not be negative"),
+        (["SCENE", "-a", "nowhere"], 2, "-a nowhere: no such folder"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(
