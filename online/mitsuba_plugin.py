@@ -43,10 +43,9 @@ import torch
 
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_pair, differentiable
-from denoiser.model import Model, load_model
+from denoiser.model import DEFAULT_NAME, Model, load_model
 from denoiser.training.adapt import AdaptConfig, adapt
 from denoiser.transforms import to_image, to_nchw
-from online.trainer import ONLINE_NAME
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.mitsuba_aovs import AovKind
@@ -74,7 +73,7 @@ AOVS: dict[str, tuple[str, Callable[[Pair, Denoised], Image | None]]] = {
 class Settings:
     """The integrator's parameters. Raises `UsageError` for one that is not accepted."""
 
-    model: str = ONLINE_NAME
+    model: str = DEFAULT_NAME
     aov_spp: int = AOV_SPP
     aov_kind: ChosenKind = "auto"
     adapt_steps: int = 0
