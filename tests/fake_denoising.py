@@ -10,7 +10,7 @@ from denoiser.inference import files, picture
 from denoiser.transforms import NetworkInput
 from renderer_bridge.frame import Denoised, Frame, Pair
 
-MODEL = SimpleNamespace(input=NetworkInput(("color",)))
+MODEL = SimpleNamespace(input=NetworkInput(("color",)), head="radiance")
 
 
 def halve(monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = ("color",)) -> None:
@@ -25,4 +25,4 @@ def halve(monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = ("color",))
 
     monkeypatch.setattr(picture, "denoise_frame", frame)
     monkeypatch.setattr(picture, "denoise_pair", pair)
-    monkeypatch.setattr(files, "_model", lambda name: SimpleNamespace(input=NetworkInput(layers)))
+    monkeypatch.setattr(files, "_model", lambda name: SimpleNamespace(input=NetworkInput(layers), head="radiance"))

@@ -4,10 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fake_denoising import MODEL, halve
 
+from denoiser.inference.denoise import denoise_frame, denoise_passes
 from denoiser.inference.picture import Noisy, denoise_picture
 from denoiser.inference.records import FileOptions
+from denoiser.model import Model
+from denoiser.networks.kernel import KernelNetwork
+from denoiser.transforms import NetworkInput
 from renderer_bridge.frame import Frame, Image
 
 HEIGHT, WIDTH = 9, 14
@@ -65,3 +70,20 @@ def test_passes_sum_to_the_denoised_beauty() -> None:
     for blend in (1.0, 0.5):
         result = cleaned(noisy, blend=blend)
         np.testing.assert_allclose(result.passes["key"] + result.passes["fill"], result.color, rtol=1e-5)
+
+
+def test_passes_are_the_kernels_own() -> None:
+    torch.manual_seed(1)
+    model = Model(
+        KernelNetwork().eval(), NetworkInput(("color", "albedo", "normal"), ("albedo", "normal"), "keyed"), "kernels"
+    )
+    key, fill = values(4), values(5)
+    frame = Frame(key + fill, albedo=values(6))
+    result = denoise_passes(model, frame, [frame.color, key, fill], precision="fp32").numpy()
+    # Kernels are linear, and the first is the beauty itself; float32 rounds weights and sums.
+    np.testing.assert_allclose(result[1] + result[2], result[0], rtol=1e-4)
+    whole = denoise_frame(model, frame, precision="fp32").color
+    np.testing.assert_allclose(result[0], whole.transpose(2, 0, 1), rtol=1e-4)
+    shared = denoise_picture(model, Noisy((frame,), passes={"key": (key,)}), FileOptions(precision="fp32"))
+    expected = (frame.color / 2).transpose(2, 0, 1) * result[1] / result[0]  # what is denoised is halved here
+    np.testing.assert_allclose(shared.passes["key"].transpose(2, 0, 1), expected, rtol=1e-4)

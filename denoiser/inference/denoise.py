@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,11 +21,12 @@ from denoiser.filters import box_mean
 from denoiser.inference.limit import limit_radiance
 from denoiser.inference.residual import return_residual
 from denoiser.model import Model
+from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import ALIGNMENT
 from denoiser.precision import Precision, uses_bf16
-from denoiser.transforms import to_image
+from denoiser.transforms import to_image, to_nchw
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Denoised, Frame, Pair
+from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
 TILE_PIXELS = 2_800_000
 """Most pixels of a tile, overlap included. 1920x1088 is one tile; 3840x2160 is four, and under 3 GiB, pairs too."""
@@ -89,6 +90,35 @@ def denoise_halves(
         return _denoise(network, model, pair.a, tile_pixels), _denoise(network, model, pair.b, tile_pixels)
 
 
+def denoise_passes(
+    model: Model,
+    frame: Frame,
+    passes: Sequence[Image],
+    *,
+    precision: Precision = "auto",
+    tile_pixels: int = TILE_PIXELS,
+) -> Tensor:
+    """Passes (H, W, 3) under the very kernels that `frame` is denoised with, (P, 3, H, W): they sum as before.
+
+    `model` is one that predicts kernels. Raises `DatasetError` when the frame lacks a layer the model takes.
+    """
+    device = compute_device()
+    with prepared(model, precision) as network:
+        assert isinstance(network, KernelNetwork)
+        on_device = frame_on(frame, device)
+        layers = _layers(model, on_device)
+        pictures = [to_nchw(each, device) for each in passes]
+        factor = model.input.exposure(layers["color"])
+        result = torch.empty(len(passes), 3, *on_device.size)
+        for tile in tiles(*on_device.size, tile_pixels):
+            windows = [_padded_window(picture, tile.seen) for picture in pictures]
+            of_tile = network.of_passes(model.input.stack(_batch(layers, factor, tile)), windows)
+            result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = torch.cat(
+                [_kept(each, tile) for each in of_tile]
+            )
+        return result
+
+
 def standard_error(a: Tensor, b: Tensor) -> Tensor:
     """Root mean square of half the difference of `a` and `b`, (1, 3, H, W), over a square of `ERROR_WINDOW`."""
     return box_mean(((a - b) / 2).square_(), ERROR_WINDOW).sqrt_()
@@ -124,13 +154,7 @@ def prepared(model: Model, precision: Precision = "auto") -> Iterator[nn.Module]
 
 def _denoise(network: nn.Module, model: Model, frame: TensorFrame, tile_pixels: int) -> Tensor:
     """The frame denoised, (1, 3, H, W), on the network's device."""
-    layers = frame.layers()
-    missing = [name for name in model.input.needed if name not in layers]
-    if missing:
-        raise DatasetError(
-            f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.input.needed)}"
-        )
-    stack = {name: layers[name] for name in model.input.layers if name in layers}
+    stack = _layers(model, frame)
     factor = model.input.exposure(stack["color"])
     result = torch.empty_like(stack["color"], memory_format=torch.channels_last)  # (H, W, 3) without a copy
     for tile in tiles(*frame.size, tile_pixels):
@@ -138,13 +162,35 @@ def _denoise(network: nn.Module, model: Model, frame: TensorFrame, tile_pixels: 
     return result.div_(factor)
 
 
+def _layers(model: Model, frame: TensorFrame) -> dict[str, Tensor]:
+    """The layers of the frame that the model takes."""
+    layers = frame.layers()
+    missing = [name for name in model.input.needed if name not in layers]
+    if missing:
+        raise DatasetError(
+            f"the frame has no {' and no '.join(missing)} layer; these weights need {', '.join(model.input.needed)}"
+        )
+    return {name: layers[name] for name in model.input.layers if name in layers}
+
+
 def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], factor: Tensor, tile: Tile) -> Tensor:
-    """The kept window of one tile, under the exposure `factor`; only the tile is scaled, for pictures may be large."""
-    batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
-    batch["color"] = batch["color"] * factor
+    """The kept window of one tile, under the exposure `factor`."""
+    batch = _batch(layers, factor, tile)
     output: Tensor = network(model.input.stack(batch))
     if model.head == "radiance":  # a mean of samples needs no limit
         output = limit_radiance(output.float(), batch["color"])
+    return _kept(output, tile)
+
+
+def _batch(layers: dict[str, Tensor], factor: Tensor, tile: Tile) -> dict[str, Tensor]:
+    """What the network sees of the layers; only the tile is scaled by `factor`, for pictures may be large."""
+    batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
+    batch["color"] = batch["color"] * factor
+    return batch
+
+
+def _kept(output: Tensor, tile: Tile) -> Tensor:
+    """Cut what is kept out of what is seen."""
     top, left = tile.kept[0] - tile.seen[0], tile.kept[2] - tile.seen[2]
     height, width = tile.kept[1] - tile.kept[0], tile.kept[3] - tile.kept[2]
     return output[..., top : top + height, left : left + width]

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
-from denoiser.inference.denoise import denoise_frame, denoise_pair
+from denoiser.inference.denoise import denoise_frame, denoise_pair, denoise_passes
 from denoiser.inference.fireflies import clamp_fireflies
 from denoiser.inference.piloted import denoise_frame_with, denoise_pair_with, find_pilot
 from denoiser.inference.records import FileOptions
 from denoiser.inference.select import select_pair
-from denoiser.inference.shares import share_out
+from denoiser.inference.shares import share_by, share_out
 from denoiser.model import Model, load_model
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
@@ -57,8 +58,7 @@ def denoise_picture(model: Model, noisy: Noisy, options: FileOptions, after: Aft
         denoised = replace(denoised, color=after(frames[0], noisy.motion, denoised))
     before = _mean(tuple(frame.color for frame in noisy.frames))
     passes = {name: _mean(halves) for name, halves in noisy.passes.items()}
-    shared = share_out(denoised.color, before, list(passes.values()), frames[0]) if passes else ()
-    cleaned = dict(zip(passes, shared, strict=True))
+    cleaned = _passes(model, frames, noisy, denoised, options) if passes else {}
     return Cleaned(
         color=_blended(before, denoised.color, options.blend),
         error=denoised.error,
@@ -99,6 +99,23 @@ def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> D
 @functools.lru_cache(maxsize=1)
 def _adapted(name: str) -> Model:
     return load_model(name)
+
+
+def _passes(
+    model: Model, frames: tuple[Frame, ...], noisy: Noisy, denoised: Denoised, options: FileOptions
+) -> dict[str, Image]:
+    """Passes as shares of the denoised picture, by the network's own kernels where it was these that denoised it."""
+    before = _mean(tuple(frame.color for frame in noisy.frames))
+    passes = [_mean(halves) for halves in noisy.passes.values()]
+    if model.head == "kernels" and find_pilot(options.pilot, options.sampler) is None:
+        means = torch.zeros(())
+        for half, frame in enumerate(frames):
+            pictures = [noisy.frames[half].color, *(halves[half] for halves in noisy.passes.values())]
+            means = means + denoise_passes(model, frame, pictures, precision=options.precision)
+        shared = share_by(means, denoised.color, before, passes)
+    else:
+        shared = share_out(denoised.color, before, passes, frames[0])
+    return dict(zip(noisy.passes, shared, strict=True))
 
 
 def _alpha(model: Model, frames: tuple[Frame, ...], alpha: tuple[Image, ...], options: FileOptions) -> Image:

@@ -2,10 +2,9 @@
 
 A pass is denoised as `share * denoised`, where share = W(pass) / W(noisy) and W is one weighted mean of neighbours, the
 same for every pass. W is linear, so that where the passes summed to the noisy beauty their shares sum to one, whatever
-the weights; these are small across edges of the denoised beauty, the albedo and the normals.
-
-What is lost against a network that predicts kernels, whose weights it would apply to each pass: an edge that only one
-pass has - the shadow of one light of several - is blurred by W where the beauty does not show it.
+the weights. With a network that predicts kernels W are its own (`share_by`): what nothing was added to or taken from
+is then the kernels' very picture of the pass. Else (`share_out`) the weights are small across edges of the denoised
+beauty, the albedo and the normals, and an edge that only one pass has is blurred where the beauty does not show it.
 
 Source of W: Dammertz et al., "Edge-Avoiding A-Trous Wavelet Transform for fast Global Illumination Filtering", 2010.
 """
@@ -38,8 +37,7 @@ def share_out(denoised: Image, noisy: Image, passes: Sequence[Image], guide: Fra
     `noisy` is the beauty that the passes were rendered with; `guide` gives albedo and normal as far as it has them.
     Where the filtered beauty is black, and so tells nothing, a pass has its share of the whole picture.
     """
-    whole = to_nchw(noisy).sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-    shares = [to_nchw(each).sum(dim=(2, 3), keepdim=True) / whole for each in passes]
+    shares = _whole_shares(noisy, passes)
     results = tuple(torch.empty(each.shape) for each in passes)
     for top in range(0, denoised.shape[0], _ROWS):
         seen = slice(max(0, top - _REACH), top + _ROWS + _REACH)
@@ -53,6 +51,22 @@ def share_out(denoised: Image, noisy: Image, passes: Sequence[Image], guide: Fra
             found = torch.where(lit, mean / torch.where(lit, base, 1), share)
             result[rows] = (beauty * found)[0].permute(1, 2, 0)
     return tuple(to_image(result.permute(2, 0, 1)) for result in results)
+
+
+def share_by(means: Tensor, denoised: Image, noisy: Image, passes: Sequence[Image]) -> tuple[Image, ...]:
+    """Each of `passes` as its share of `denoised`, by `means` (1 + P, 3, H, W): W of `noisy`, then of each pass."""
+    base, beauty = means[:1], to_nchw(denoised)
+    shares, lit = _whole_shares(noisy, passes), base > 0
+    return tuple(
+        to_image(beauty * torch.where(lit, mean / torch.where(lit, base, 1), share))
+        for mean, share in zip(means[1:, None], shares, strict=True)
+    )
+
+
+def _whole_shares(noisy: Image, passes: Sequence[Image]) -> list[Tensor]:
+    """Share (1, 3, 1, 1) of each pass in the whole picture."""
+    whole = to_nchw(noisy).sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+    return [to_nchw(each).sum(dim=(2, 3), keepdim=True) / whole for each in passes]
 
 
 def _guide(denoised: Image, frame: Frame, rows: slice) -> Tensor:

@@ -12,6 +12,8 @@ weights, albedo taken out); Vogels et al., "Denoising with Kernel Prediction and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -84,12 +86,17 @@ class KernelNetwork(nn.Module):
 
         Raises ValueError for another size.
         """
+        return self.of_passes(x, (x[:, :3].float(),))[0]
+
+    def of_passes(self, x: Tensor, passes: Sequence[Tensor]) -> list[Tensor]:
+        """The kernels that `forward` finds in `x`, applied to each of `passes` (N, 3, H, W) instead of the color."""
         if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
             raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
         color, albedo = x[:, :3].float(), x[:, 3:6].float()
         guard = albedo + ALBEDO_GUARD
         features = torch.cat([tone_map(color), tone_map(color / guard), x[:, 3:].float()], dim=1)
-        return reconstructed(color, self.logits(features), guard)
+        logits = self.logits(features)
+        return [reconstructed(each, logits, guard) for each in passes]
 
     def logits(self, features: Tensor) -> list[Tensor]:
         """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
