@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from denoiser.inference import files, picture
+from denoiser.inference import files, picture, reading
 from denoiser.transforms import NetworkInput
 from renderer_bridge.frame import Denoised, Frame, Pair
 
@@ -25,4 +25,6 @@ def halve(monkeypatch: pytest.MonkeyPatch, layers: tuple[str, ...] = ("color",))
 
     monkeypatch.setattr(picture, "denoise_frame", frame)
     monkeypatch.setattr(picture, "denoise_pair", pair)
-    monkeypatch.setattr(files, "_model", lambda name: SimpleNamespace(input=NetworkInput(layers), head="radiance"))
+    fake = SimpleNamespace(input=NetworkInput(layers), head="radiance")
+    for module in (files, reading):
+        monkeypatch.setattr(module, "model_named", lambda name: fake)

@@ -9,8 +9,8 @@ import OpenEXR
 import pytest
 from fake_denoising import halve
 
-from denoiser.inference import files
-from denoiser.inference.files import denoise_file, denoise_files, read_job
+from denoiser.inference import reading
+from denoiser.inference.files import denoise_file, denoise_files
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from renderer_bridge.exr import read_exr
 
@@ -92,7 +92,7 @@ def test_large_files_are_taken_one_at_a_time_with_the_same_result(
 ) -> None:
     crypto = planes("crypto", seed=7)
     jobs = [FileJob(save(tmp_path / f"x{i}.exr", planes("", seed=i) | crypto), tmp_path / f"{i}.exr") for i in range(3)]
-    monkeypatch.setattr(files, "LARGE_BYTES", 0)
+    monkeypatch.setattr(reading, "LARGE_BYTES", 0)
     assert [record.failure for record in denoise_files(jobs, OPTIONS)] == [None] * 3
     for job in jobs:
         after = channels(job.output)
@@ -152,9 +152,3 @@ def test_warnings_are_whatever_the_inspection_says(tmp_path: Path) -> None:
     assert next(said).warnings == ("1",)
     record = denoise_file(FileJob(path, tmp_path / "p.exr"), OPTIONS)
     assert record.failure is None and (tmp_path / "p.exr").read_bytes() == (tmp_path / "o.exr").read_bytes()
-
-
-def test_a_job_is_read_without_being_done(tmp_path: Path) -> None:
-    pictures, repaired = read_job(FileJob(save(tmp_path / "x.exr", planes("")), tmp_path / "o.exr"), OPTIONS)
-    assert [len(frames) for frames in pictures.values()] == [1] and not repaired
-    assert not (tmp_path / "o.exr").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TextColumn
 
 from apps.command import progress_console
-from denoiser.inference.files import read_pair_of
+from denoiser.inference.reading import read_pair_of
 from denoiser.inference.records import FileJob, FileOptions
 from denoiser.model import Description, Model, architecture_name, load_model, save_weights
 from denoiser.training.adapt import AdaptConfig, AdaptRecord, adapt

@@ -8,8 +8,8 @@ from rich import box
 from rich.table import Table
 
 from apps.command import DONE, FAILED, progress_console
-from denoiser.inference.files import read_job
 from denoiser.inference.needs import findings_of
+from denoiser.inference.reading import read_job
 from denoiser.inference.records import FileJob, FileOptions
 from renderer_bridge.check import Finding
 from renderer_bridge.errors import N2NError
