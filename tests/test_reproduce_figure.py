@@ -14,6 +14,7 @@ def test_an_interval_is_students() -> None:
     assert found.mean == 2.0 and found.half == pytest.approx(4.302653 / np.sqrt(3))  # t of 2 degrees of freedom
     assert estimate([5.0]).half == float("inf") and str(estimate([5.0])) == "5.00"
     assert found.text(1, sign=True) == "+2.0 ± 2.5"
+    assert Estimate(4.76e7, 1.84e8).text(3) == "4.8e+07 ± 1.8e+08"
 
 
 def test_a_claim_holds_fails_or_stays_open() -> None:

@@ -26,6 +26,9 @@ Row = Mapping[str, Any]
 Scale = Literal["quick", "medium", "full"]
 """How long and how large a figure is measured: some minutes, some ten minutes, hours, on one core."""
 
+LARGE = 1e6
+"""From here on decimals say nothing: a training that has diverged."""
+
 Holds = Literal["holds", "does not hold", "open"]
 """`open`: the interval over the seeds is too wide to tell."""
 
@@ -135,9 +138,10 @@ class Estimate:
         return self.text(2)
 
     def text(self, digits: int, sign: bool = False) -> str:
-        """The mean and its half width in so many decimals."""
-        mean = f"{self.mean:{'+' if sign else ''}.{digits}f}"
-        return mean if not np.isfinite(self.half) else f"{mean} ± {self.half:.{digits}f}"
+        """The mean and its half width in so many decimals, or in powers of ten from a million on."""
+        form = f".{digits}f" if abs(self.mean) < LARGE else ".1e"
+        mean = f"{self.mean:{'+' if sign else ''}{form}}"
+        return mean if not np.isfinite(self.half) else f"{mean} ± {self.half:{form}}"
 
 
 def estimate(values: Sequence[float]) -> Estimate:

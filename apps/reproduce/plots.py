@@ -66,7 +66,8 @@ def bars_by_image(rows: Sequence[Row], axes: Axes, variants: Sequence[str], test
         axes.errorbar(at, [each.mean for each in found], _halves(found), fmt="none", ecolor=ink, capsize=2)
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=7)
     inputs = [float(np.mean([row["input_psnr"] for row in last if row["image"] == image])) for image in images]
-    axes.plot(np.arange(len(images)), inputs, "_", markersize=44, color=ink, label="input")
+    axes.plot(np.arange(len(images)), inputs, "_", markersize=44, color=ink)
+    axes.plot([], [], color=ink, label="input")  # a marker of that length would run into the legend's words
     axes.set(xticks=range(len(images)), xticklabels=images, ylabel="PSNR, dB", ylim=(max(min(inputs) - 4, 0), None))
     legend(axes)
 
