@@ -10,9 +10,7 @@ A scene without n2n is rendered as `mitsuba` renders it, unless --denoise is giv
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +22,7 @@ from online.mitsuba_plugin import register, wrap
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.mitsuba_messages import plain
+from renderer_bridge.mitsuba_scene import files_found_in
 from renderer_bridge.mitsuba_variant import LEAST_THREADS, set_variant
 
 
@@ -72,7 +71,7 @@ def render(config: MitsubaConfig) -> None:
         dr.set_thread_count(config.threads)
     mi.set_log_level(mi.LogLevel.Info if config.verbose else mi.LogLevel.Warn)
     register()
-    with _searched(_folders(config)):
+    with files_found_in(last=_folders(config)):
         for path in config.scenes:
             output = config.output or path.with_suffix(".exr")
             _write(output, _rendered(config, path))
@@ -101,22 +100,6 @@ def _check(config: MitsubaConfig) -> None:
 
 def _folders(config: MitsubaConfig) -> list[Path]:
     return [Path(entry) for entries in config.append for entry in entries.split(";") if entry]
-
-
-@contextlib.contextmanager
-def _searched(folders: list[Path]) -> Iterator[None]:
-    """Let Mitsuba look for files in these folders too, after where it looks anyway."""
-    import mitsuba as mi
-
-    before = mi.file_resolver()
-    resolver = mi.FileResolver(before)
-    for folder in folders:
-        resolver.append(str(folder))
-    mi.set_file_resolver(resolver)
-    try:
-        yield
-    finally:
-        mi.set_file_resolver(before)
 
 
 def _rendered(config: MitsubaConfig, path: Path) -> Any:

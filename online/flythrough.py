@@ -67,28 +67,23 @@ def flythrough(
             fresh = pair_on(rendered, trainer.device)
             view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
             if not resting:
-                follows = samples is not None and request.noisy_history and not request.cut
-                past = carried(samples, fresh.a) if samples is not None and follows else None
+                past = _carried(samples, fresh, request)
             samples = held(view.pair, past) if request.noisy_history else None
             seen = samples.pair(view.pair) if samples is not None else view.pair
 
         # Score before learning: these renders are still unseen, and so the estimate unbiased.
         with stage("score"):
             scored, noisy = denoise_halves(trainer.model, seen), (fresh.a.color, fresh.b.color)
-            score, noisy_score = pair_mse(*scored, *noisy), pair_mse(*noisy, *noisy)
+            scores = pair_mse(*scored, *noisy), pair_mse(*noisy, *noisy)
             relative = relative_errors(*scored, *noisy)
             event = trainer.observe(*relative)
         if event is None and left and left():
             continue
 
-        losses: list[float] = []
         with stage("train"):
             trainer.memory.add(seen, replace_last=resting)
-            if request.train_steps:
-                losses, accident = trainer.learn(
-                    request.train_steps, seconds=request.train_seconds, learning_rate=request.learning_rate
-                )
-                event = accident or event
+            losses, accident = _learned(trainer, request)
+            event = accident or event
         if event is None and left and left():
             continue
 
@@ -108,15 +103,15 @@ def flythrough(
             index=index,
             request=request,
             pictures=Pictures(view.pair, color, torch.hypot(noise, left_over), scored, alone),
-            score=score,
-            noisy_score=noisy_score,
+            score=scores[0],
+            noisy_score=scores[1],
             relative=relative,
             losses=tuple(losses),
             steps=trainer.steps,
             accumulated=view.renders,
-            spp_held=float(view.pair.a.spp or 1) if samples is None else devices.read(samples.spp.mean())[0],
+            spp_held=_mean(None if samples is None else samples.spp, float(view.pair.a.spp or 1)),
             reprojected=used,
-            network_share=1.0 if share is None else devices.read(share.mean())[0],
+            network_share=_mean(share, 1.0),
             seconds=stage.seconds,
             event=event,
             history=history,
@@ -138,6 +133,24 @@ class _Stages:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self.seconds[stage] = time.perf_counter() - start
+
+
+def _carried(samples: NoisyHistory | None, fresh: TensorPair, request: FrameRequest) -> NoisyHistory | None:
+    """The samples of the last frame where this one sees the same surface; None where nothing is to be taken along."""
+    if samples is None or not request.noisy_history or request.cut:
+        return None
+    return carried(samples, fresh.a)
+
+
+def _learned(trainer: OnlineTrainer, request: FrameRequest) -> tuple[list[float], str | None]:
+    """Train as the request says; losses, and an event."""
+    if not request.train_steps:
+        return [], None
+    return trainer.learn(request.train_steps, seconds=request.train_seconds, learning_rate=request.learning_rate)
+
+
+def _mean(values: Tensor | None, default: float) -> float:
+    return default if values is None else devices.read(values.mean())[0]
 
 
 def _alone(

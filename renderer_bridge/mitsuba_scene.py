@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,7 @@ def load_scene(
     variant = mi.variant()
     config = mi.parser.ParserConfig(variant)
     config.unused_properties = mi.LogLevel.Warn
-    with logged_as_warnings(path), _resolver_folder(path.resolve().parent):
+    with logged_as_warnings(path), files_found_in(first=[path.resolve().parent]):
         try:
             state = mi.parser.parse_string(config, translation.text)
             mi.parser.transform_all(config, state)
@@ -216,13 +216,16 @@ def _parameters(sensor: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _resolver_folder(folder: Path) -> Iterator[None]:
-    """Let Mitsuba find meshes and textures beside the scene, for the time of loading."""
+def files_found_in(*, first: Sequence[Path] = (), last: Sequence[Path] = ()) -> Iterator[None]:
+    """Let Mitsuba look for meshes and textures in these folders too, before or after where it looks anyway."""
     import mitsuba as mi
 
     before = mi.file_resolver()
     within = mi.FileResolver(before)
-    within.prepend(str(folder))
+    for folder in first:
+        within.prepend(str(folder))
+    for folder in last:
+        within.append(str(folder))
     mi.set_file_resolver(within)
     try:
         yield

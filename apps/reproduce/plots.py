@@ -19,8 +19,8 @@ from renderer_bridge.atomic import atomic_path
 
 LIGHT, DARK = "figure.png", "figure.dark.png"
 CYCLE = {
-    LIGHT: ("#2563a8", "#c2572b", "#3d8a4f", "#8a5ea6", "#8c7a2f"),
-    DARK: ("#7db3e8", "#f0a27a", "#8fce9d", "#c9a6e0", "#dccb80"),
+    LIGHT: ("#2563a8", "#c2572b", "#3d8a4f", "#8a5ea6", "#8c7a2f", "#2b8a8a"),
+    DARK: ("#7db3e8", "#f0a27a", "#8fce9d", "#c9a6e0", "#dccb80", "#80d0d0"),
 }
 INK = {LIGHT: ("#24262b", "#d9dade"), DARK: ("#d8dade", "#3a3d44")}
 """Text and frame, and grid."""
@@ -59,16 +59,18 @@ def bars_by_image(rows: Sequence[Row], axes: Axes, variants: Sequence[str], test
     images = list(dict.fromkeys(row["image"] for row in last))
     width = 0.8 / len(variants)
     ink = axes.xaxis.label.get_color()
+    inputs = [float(np.mean([row["input_psnr"] for row in last if row["image"] == image])) for image in images]
+    lowest = min(inputs)
     for index, variant in enumerate(variants):
         found = [_over_seeds(last, variant=variant, image=image) for image in images]
         at = np.arange(len(images)) + (index - (len(variants) - 1) / 2) * width
         bars = axes.bar(at, [each.mean for each in found], width * 0.92, label=variant)
         axes.errorbar(at, [each.mean for each in found], _halves(found), fmt="none", ecolor=ink, capsize=2)
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=7)
-    inputs = [float(np.mean([row["input_psnr"] for row in last if row["image"] == image])) for image in images]
+        lowest = min(lowest, *(each.mean for each in found))
     axes.plot(np.arange(len(images)), inputs, "_", markersize=44, color=ink)
     axes.plot([], [], color=ink, label="input")  # a marker of that length would run into the legend's words
-    axes.set(xticks=range(len(images)), xticklabels=images, ylabel="PSNR, dB", ylim=(max(min(inputs) - 4, 0), None))
+    axes.set(xticks=range(len(images)), xticklabels=images, ylabel="PSNR, dB", ylim=(max(lowest - 4, 0), None))
     legend(axes)
 
 

@@ -6,6 +6,7 @@ The page is `page.html.j2`, filled in by Jinja2; it needs nothing but the files 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,10 +91,15 @@ def table(entries: Sequence[Entry]) -> str:
 def _strips(folder: Path, name: str) -> dict[str, list[tuple[str, str]]]:
     """Pictures by corruption, those of `FIRST` first, the others by age: the order in which they were made."""
     strips = {}
-    for place in sorted(path for path in (folder / "pictures").glob("*") if path.is_dir()):
+    for place in sorted((path for path in (folder / "pictures").glob("*") if path.is_dir()), key=_natural):
         files = sorted(place.glob("*.png"), key=lambda path: (_rank(path.stem), path.stat().st_mtime_ns))
         strips[place.name] = [(path.stem, quote(f"{name}/pictures/{place.name}/{path.name}")) for path in files]
     return strips
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Names in the order of their numbers: 4 before 16."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _rank(stem: str) -> int:

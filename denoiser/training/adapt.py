@@ -37,6 +37,10 @@ from renderer_bridge.frame import Pair
 DOUBT = 2.0
 """Standard errors by which adapted weights must be better."""
 
+LEAST_GAIN = 1e-6
+"""Relative squared error, taken off, that counts as better: gains worth having were 2e-3 to 6e-3, and both pictures are
+scored on the same noise, so that without this weights moved by rounding alone "prove" 1e-9, look after look."""
+
 JUDGED = 8
 """Pairs, at most, spread over all, on which weights are judged."""
 
@@ -111,7 +115,7 @@ def adapt(
         adapted = Model(copy.deepcopy(state.average), model.input, model.head, model.info)
         gain, error = _gain(judges, before, adapted, config.precision)
         since += 1
-        if gain > best_gain and gain > DOUBT * error:
+        if gain > best_gain + LEAST_GAIN and gain > DOUBT * error:
             best, best_gain, since = adapted, gain, 0
         yield AdaptRecord(state.step, time.perf_counter() - start, gain, error, best_gain)
     return best
