@@ -20,12 +20,14 @@ from denoiser.inference.denoise import denoise_halves, standard_error
 from denoiser.inference.residual import return_residual
 from denoiser.score import pair_mse
 from online.accumulate import Accumulated, settle
+from online.giving_up import asking
 from online.noisy_history import NoisyHistory, carried, held
 from online.piloting import Piloted, piloted
-from online.records import FlythroughRecord, FrameRequest, Outdated, Pictures, Renderer
+from online.records import FlythroughRecord, FrameRequest, Pictures, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
 from online.watch import better_elsewhere, relative_errors, runaway
+from renderer_bridge.giving_up import GivenUp, Outdated, ask
 from renderer_bridge.seeds import pair_seeds
 
 DISTRUST_BLUR = 8.0
@@ -47,57 +49,58 @@ def flythrough(
 
     All noise is a function of (`seed`, frame), where frames count from `first`; a flight that was interrupted goes on
     with the restored trainer, the next `first` and the last record's history and samples. An unchanged camera is at
-    rest: its samples accumulate, and the picture goes to the render itself. When `outdated` then says, between any two
-    stages or launches, that the camera has moved on, nobody waits for that frame any more and it is not yielded. With a
-    pilot the picture starts where that is and takes of the network what the pair says it is worth (`online.piloting`).
-    To stop is to cease iterating. Raises what `renderer.render` raises.
+    rest: its samples accumulate, and the picture goes to the render itself. When `outdated` says on the way, between
+    launches, operations or training steps, that another camera is waited for, a frame that is not `moving` is given up
+    and not yielded. With a pilot the picture starts where that is and takes of the network what the pair says it is
+    worth (`online.piloting`). To stop is to cease iterating. Raises what `renderer.render` raises, but for `GivenUp`.
     """
     view: Accumulated | None = None
     history, samples = history and history.on(trainer.device), samples and samples.on(trainer.device)
     past: NoisyHistory | None = None
+    remembered = False
     for index, request in enumerate(requests, first):
-        stage = _Stages(trainer.device)
-
+        stage = _Stages(trainer.device, None if request.moving else outdated)
         resting = view is not None and view.shows(request.camera) and not request.cut
-        left = outdated if resting else None
-        with stage("render"):
-            rendered = renderer.render(request.camera, request.spp, pair_seeds(seed, index), left)
-            if rendered is None or (left and left()):
-                continue
-            fresh = pair_on(rendered, trainer.device)
-            view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
-            if not resting:
-                past = _carried(samples, fresh, request)
-            samples = held(view.pair, past) if request.noisy_history else None
-            seen = samples.pair(view.pair) if samples is not None else view.pair
+        try:
+            with stage("render"):
+                rendered = renderer.render(request.camera, request.spp, pair_seeds(seed, index), stage.outdated)
+                fresh = pair_on(rendered, trainer.device)
+                view = view.extended(fresh) if view is not None and resting else Accumulated(fresh)
+                if not resting:
+                    past, remembered = _carried(samples, fresh, request), False
+                samples = held(view.pair, past) if request.noisy_history else None
+                seen = samples.pair(view.pair) if samples is not None else view.pair
 
-        # Score before learning: these renders are still unseen, and so the estimate unbiased.
-        with stage("score"):
-            scored, noisy = denoise_halves(trainer.model, seen), (fresh.a.color, fresh.b.color)
-            scores = pair_mse(*scored, *noisy), pair_mse(*noisy, *noisy)
-            relative = relative_errors(*scored, *noisy)
-            event = trainer.observe(*relative)
-        if event is None and left and left():
+            # Score before learning: these renders are still unseen, and so the estimate unbiased.
+            with stage("score"):
+                scored, noisy = denoise_halves(trainer.model, seen), (fresh.a.color, fresh.b.color)
+                scores = pair_mse(*scored, *noisy), pair_mse(*noisy, *noisy)
+                relative = relative_errors(*scored, *noisy)
+
+            with stage("train", whole=True):
+                event = trainer.observe(*relative)
+                losses: list[float] = []
+                if request.train_steps:
+                    trainer.memory.add(seen, replace_last=remembered)
+                    remembered = True
+                    losses, accident = _learned(trainer, request, stage.outdated)
+                    event = accident or event
+            if event is not None:
+                stage.outdated = None  # a user must hear of it
+
+            with stage("denoise"):
+                learned = bool(losses) or event is not None
+                halves = denoise_halves(trainer.model, seen) if learned else scored
+                halves = _tamed(seen, halves, trainer.trusted)
+                start = None if request.pilot is None else piloted(request.pilot, seen)
+
+            with stage("combine"):
+                share = None if start is None else start.share(scored, fresh)
+                shown = seen if start is None else view.pair  # the pilot's residual is the surer one from the frame
+                alone, noise, left_over = _alone(shown, halves, start, share)
+                color, history, used = _combine(alone, noise, request, view, history)
+        except GivenUp:
             continue
-
-        with stage("train"):
-            trainer.memory.add(seen, replace_last=resting)
-            losses, accident = _learned(trainer, request)
-            event = accident or event
-        if event is None and left and left():
-            continue
-
-        with stage("denoise"):
-            learned = bool(losses) or event is not None
-            halves = denoise_halves(trainer.model, seen) if learned else scored
-            halves = _tamed(seen, halves, trainer.trusted)
-            start = None if request.pilot is None else piloted(request.pilot, seen)
-
-        with stage("combine"):
-            share = None if start is None else start.share(scored, fresh)
-            shown = seen if start is None else view.pair  # the pilot's residual is the surer one from the frame itself
-            alone, noise, left_over = _alone(shown, halves, start, share)
-            color, history, used = _combine(alone, noise, request, view, history)
 
         yield FlythroughRecord(
             index=index,
@@ -120,16 +123,22 @@ def flythrough(
 
 
 class _Stages:
-    """Times the stages of a frame. A GPU works on while Python goes on, so each stage ends when its work has ended."""
+    """Times the stages of a frame. A GPU works on while Python goes on, so each stage ends when its work has ended.
 
-    def __init__(self, device: torch.device) -> None:
+    Each is left when `outdated` says so, but a `whole` one, which is not begun then.
+    """
+
+    def __init__(self, device: torch.device, outdated: Outdated | None) -> None:
         self.seconds: dict[str, float] = {}
+        self.outdated = outdated
         self._device = device
 
     @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
+    def __call__(self, stage: str, whole: bool = False) -> Iterator[None]:
+        ask(self.outdated)
         start = time.perf_counter()
-        yield
+        with asking(None if whole else self.outdated):
+            yield
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self.seconds[stage] = time.perf_counter() - start
@@ -142,11 +151,16 @@ def _carried(samples: NoisyHistory | None, fresh: TensorPair, request: FrameRequ
     return carried(samples, fresh.a)
 
 
-def _learned(trainer: OnlineTrainer, request: FrameRequest) -> tuple[list[float], str | None]:
+def _learned(
+    trainer: OnlineTrainer, request: FrameRequest, outdated: Outdated | None
+) -> tuple[list[float], str | None]:
     """Train as the request says; losses, and an event."""
-    if not request.train_steps:
-        return [], None
-    return trainer.learn(request.train_steps, seconds=request.train_seconds, learning_rate=request.learning_rate)
+    return trainer.learn(
+        request.train_steps,
+        seconds=request.train_seconds,
+        learning_rate=request.learning_rate,
+        outdated=outdated,
+    )
 
 
 def _mean(values: Tensor | None, default: float) -> float:

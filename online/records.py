@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -17,19 +16,18 @@ from online.noisy_history import NoisyHistory
 from online.reprojection import History
 from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Camera, Denoised, Image, Pair
-
-Outdated = Callable[[], bool]
-"""Whether a frame in progress is of no use any more."""
+from renderer_bridge.giving_up import Outdated
 
 
 class Renderer(Protocol):
     """Where noisy pairs come from: Mitsuba, a folder of finished pairs, a fake in tests."""
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair:
         """Both halves of a pair at `camera`, `spp` samples per pixel each, with albedo, normal, position and depth.
 
-        All noise is a function of `seeds`. The halves may share their AOVs; their colors are independent. None when
-        `outdated`, asked on the way, said that nobody waits for them. Raises `SceneError` when it cannot render.
+        Without `outdated` all noise is a function of `seeds`. The halves may share their AOVs; their colors are
+        independent. Raises `GivenUp` when `outdated`, asked on the way, said that nobody waits for them, `SceneError`
+        when it cannot render.
         """
 
 
@@ -41,7 +39,8 @@ class FrameRequest:
     when that is given; 0 steps train nothing. `learning_rate` None keeps the trainer's own. `reproject` blends the last
     result into this one. `pilot` is another denoiser to start from (`online.piloting`). `noisy_history`
     denoises the samples of the frames before with this one's (`online.noisy_history`). `cut` says that the view has
-    nothing to do with the last one: history is dropped.
+    nothing to do with the last one: history is dropped. `moving` says that the next camera will be another one: the
+    frame is finished even when that has come, else there would be none to see.
     """
 
     camera: Camera
@@ -53,6 +52,7 @@ class FrameRequest:
     pilot: Pilot | None = None
     noisy_history: bool = False
     cut: bool = False
+    moving: bool = False
 
     def __post_init__(self) -> None:
         if self.spp < 1:

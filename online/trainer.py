@@ -38,6 +38,7 @@ from online.watch import Watch
 from renderer_bridge.atomic import atomic_path
 from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 from renderer_bridge.frame import Image
+from renderer_bridge.giving_up import Outdated
 
 ONLINE_NAME = "unet"
 """The shipped weights that training goes on from: over 31 frames of classroom at 240x135 the paper's network gained
@@ -124,10 +125,16 @@ class OnlineTrainer:
     # Learning
 
     def learn(
-        self, steps: int, *, seconds: float | None = None, learning_rate: float | None = None
+        self,
+        steps: int,
+        *,
+        seconds: float | None = None,
+        learning_rate: float | None = None,
+        outdated: Outdated | None = None,
     ) -> tuple[list[float], str | None]:
         """Make `steps` steps on remembered pairs, or as many as fit into `seconds`; gives the losses, and an event.
 
+        When `outdated`, asked between steps, says so, no further ones are made.
         With an infinite or NaN loss or gradient the weights go back to the last good ones, and the event says so.
         Nothing happens while no pair is remembered.
         """
@@ -136,6 +143,8 @@ class OnlineTrainer:
             return losses, None
         start = time.perf_counter()
         while (len(losses) < steps) if seconds is None else (time.perf_counter() - start < seconds):
+            if outdated is not None and outdated():
+                break
             loss, norm = self._step(learning_rate or self.config.learning_rate)
             losses.append(loss)
             if not np.isfinite(loss) or not np.isfinite(norm):

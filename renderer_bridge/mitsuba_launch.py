@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer_bridge.errors import SceneError, UsageError
+from renderer_bridge.giving_up import Outdated, ask
 from renderer_bridge.mitsuba_messages import no_warnings
 from renderer_bridge.mitsuba_pixels import Channel, mean
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import derive_seed
 
 CHUNK_SAMPLES = 2**22  # samples per launch: about 5 s on two cores, 0.3 GB with all AOVs
+SHORT_S = 0.07  # seconds of a launch after which it is asked whether anybody waits for the picture
+FIRST_SAMPLES, GROWTH = 2**14, 4.0  # of the first two short launches, and from one to the next at most
 AOV_CHANNELS = {"albedo": 3, "sh_normal": 3, "position": 3, "depth": 1}
 
 
@@ -54,12 +58,22 @@ Sums = list[Channel]
 """For each pixel of a launch (N,) the sum of its finite samples, channel by channel, and, last, their number."""
 
 
-def mean_samples(launch: Launch, spp: int, stream: tuple[int, int]) -> tuple[list[Channel], Channel]:
-    """Means of the finite ones of `spp` samples of every pixel, (H W,) each channel, and how many they are."""
+def mean_samples(
+    launch: Launch, spp: int, stream: tuple[int, int], outdated: Outdated | None = None
+) -> tuple[list[Channel], Channel]:
+    """Means of the finite ones of `spp` samples of every pixel, (H W,) each channel, and how many they are.
+
+    With `outdated` launches are short, cut by the time that the last ones took, and it is asked between them. Raises
+    `GivenUp` when the answer was yes.
+    """
     if spp < 1:
         raise UsageError(f"spp {spp}: at least 1 sample per pixel is needed")
-    width, height = launch.size
     scalar = _is_scalar(launch.scene)
+    if outdated is not None and not scalar:
+        *sums, counts = _joined(list(_short(launch, spp, stream, outdated)))
+        return mean(sums, counts), counts
+    ask(outdated)
+    width, height = launch.size
     totals: dict[int, Sums] = {}  # by the first pixel of the launch
     limit = max(CHUNK_SAMPLES, height * width) if scalar else CHUNK_SAMPLES  # the scalar variants render whole pictures
     for index, (pixels, samples) in enumerate(_chunks(height * width, spp, limit)):
@@ -72,6 +86,27 @@ def mean_samples(launch: Launch, spp: int, stream: tuple[int, int]) -> tuple[lis
         evaluate(launch.scene, *totals[pixels.start])
     *sums, counts = _joined(list(totals.values()))
     return mean(sums, counts), counts
+
+
+def _short(launch: Launch, spp: int, stream: tuple[int, int], outdated: Outdated) -> Iterator[Sums]:
+    """Sums of some pixels after those of others, each launch of about `SHORT_S`; the next is traced while one runs."""
+    pixels = launch.size[0] * launch.size[1]
+    first, at_once, running, since = 0, max(1, FIRST_SAMPLES // spp), 0, 0.0
+    for index in itertools.count():
+        part = slice(first, min(first + at_once, pixels))
+        traced = _traced(launch, part, spp, derive_seed(*stream, index))
+        wait(launch.scene)
+        ask(outdated)
+        now = time.perf_counter()
+        if running:
+            wanted = running * min(SHORT_S / (now - since), GROWTH)
+            at_once = max(1, int(min(wanted, CHUNK_SAMPLES / spp)))
+        running, since, first = part.stop - part.start, now, part.stop
+        sums = _summed(traced, spp)
+        evaluate(launch.scene, *sums)
+        yield sums
+        if first == pixels:
+            return
 
 
 def _joined(parts: list[Sums]) -> Sums:
@@ -125,6 +160,11 @@ def _chunks(pixels: int, spp: int, limit: int) -> Iterator[tuple[slice, int]]:
 
 def _jit(launch: Launch, pixels: slice, spp: int, seed: int) -> Sums:
     """One launch on a Dr.Jit variant."""
+    return _summed(_traced(launch, pixels, spp, seed), spp)
+
+
+def _traced(launch: Launch, pixels: slice, spp: int, seed: int) -> Sums:
+    """What a launch computes, not begun yet: each sample's channels, 0 where it is not finite, and whether it is."""
     import drjit as dr
     import mitsuba as mi
 
@@ -140,10 +180,16 @@ def _jit(launch: Launch, pixels: slice, spp: int, seed: int) -> Sums:
         finite &= dr.isfinite(value)
     clamped = channels_of(launch.aovs).get("albedo", slice(0))
     values[clamped] = [dr.clip(value, 0.0, 1.0) for value in values[clamped]]  # each sample: some reach 40 and more
-    values = [dr.select(finite, value, 0.0) for value in values]
-    valid = dr.select(finite, mi.Float(1.0), mi.Float(0.0))
-    dr.eval(values, valid)  # one kernel; block_sum would otherwise trace the paths again for every channel
-    return [dr.float64_array_t(mi.Float)(dr.block_sum(value, spp)) for value in (*values, valid)]
+    return [dr.select(finite, value, 0.0) for value in (*values, mi.Float(1.0))]
+
+
+def _summed(samples: Sums, spp: int) -> Sums:
+    """Sums over the `spp` samples of each pixel; begins the launch."""
+    import drjit as dr
+    import mitsuba as mi
+
+    dr.eval(samples)  # one kernel; block_sum would otherwise trace the paths again for every channel
+    return [dr.float64_array_t(mi.Float)(dr.block_sum(value, spp)) for value in samples]
 
 
 def _camera_rays(launch: Launch, sampler: Any, first: int, spp: int, count: int) -> tuple[Any, Any]:

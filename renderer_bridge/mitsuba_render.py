@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from renderer_bridge.frame import Camera, Frame, Image, Pair, Pixels
+from renderer_bridge.giving_up import Outdated
 from renderer_bridge.mitsuba_aovs import AovKind, aov_integrator, kind_for
 from renderer_bridge.mitsuba_launch import Launch, channels_of, evaluate, mean_samples, scene_errors
 from renderer_bridge.mitsuba_pixels import from_the_camera, in_range, layer, to_numpy, unit_or_zero
@@ -106,13 +107,16 @@ def render_aovs(
     return {name: to_numpy(each) for name, each in layers.items()}
 
 
-def color_on_device(scene: MitsubaScene, placed: Any, camera: Camera, *, spp: int, seed: int) -> Pixels:
+def color_on_device(
+    scene: MitsubaScene, placed: Any, camera: Camera, *, spp: int, seed: int, outdated: Outdated | None = None
+) -> Pixels:
     """As `render_color`, where the variant computes: a Dr.Jit tensor, or a numpy array in the scalar variants.
 
     `placed` is the sensor as `scene.place` gave it for `camera`: to move it waits for the launches before, with
-    Python's lock held. Nothing is copied to the host, and nobody waits: invalid samples are not counted.
+    Python's lock held. Nothing is copied to the host, and nobody waits: invalid samples are not counted. With
+    `outdated` launches are short and `GivenUp` is raised between them when it says so.
     """
-    return _radiance(scene, placed, camera, spp, seed)[0]
+    return _radiance(scene, placed, camera, spp, seed, outdated)[0]
 
 
 def aovs_on_device(
@@ -124,12 +128,13 @@ def aovs_on_device(
     spp: int,
     seed: int,
     kind: AovKind | None = None,
+    outdated: Outdated | None = None,
 ) -> dict[str, Pixels]:
     """As `render_aovs`, where the variant computes, like `color_on_device`."""
     integrator = aov_integrator(scene, names, kind or kind_for(scene.variant))
     launch = Launch(scene, placed, integrator, camera.resolution, tuple(names))
     with scene_errors(scene):
-        means, _ = mean_samples(launch, spp, (seed, AOV_STREAM))
+        means, _ = mean_samples(launch, spp, (seed, AOV_STREAM), outdated)
         layers = {}
         for name, where in channels_of(names).items():
             channels = FINISH_OF_AOV.get(name, list)(means[where])
@@ -140,11 +145,13 @@ def aovs_on_device(
     return layers
 
 
-def _radiance(scene: MitsubaScene, placed: Any, camera: Camera, spp: int, seed: int) -> tuple[Pixels, Any]:
+def _radiance(
+    scene: MitsubaScene, placed: Any, camera: Camera, spp: int, seed: int, outdated: Outdated | None = None
+) -> tuple[Pixels, Any]:
     """Radiance (H, W, 3), and the number of valid samples (H W,) of each pixel."""
     launch = Launch(scene, placed, scene.integrator, camera.resolution)
     with scene_errors(scene):
-        means, counts = mean_samples(launch, spp, (seed, COLOR_STREAM))
+        means, counts = mean_samples(launch, spp, (seed, COLOR_STREAM), outdated)
         color = layer(means, camera.resolution)
         evaluate(scene, color)
     return color, counts

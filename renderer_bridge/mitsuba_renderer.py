@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from renderer_bridge.frame import Camera, Frame, Pair
+from renderer_bridge.giving_up import Outdated
 from renderer_bridge.mitsuba_aovs import AovKind
-from renderer_bridge.mitsuba_launch import wait
 from renderer_bridge.mitsuba_render import aovs_on_device, color_on_device
 from renderer_bridge.mitsuba_scene import MitsubaScene
 
@@ -29,25 +28,21 @@ class MitsubaRenderer:
     aovs: AovKind | None = None
     """What albedo and normal show (see `mitsuba_aovs`); None: what suits the variant."""
 
-    def render(
-        self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Callable[[], bool] | None = None
-    ) -> Pair | None:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair:
         """Both halves at `camera`, their arrays where the variant computes: Dr.Jit tensors, which torch takes over
         without a copy, or numpy arrays in the scalar variants.
 
-        With `outdated` each launch is waited for, and then that is asked; None when the answer was yes. Raises
-        `SceneError` when Mitsuba cannot render.
+        With `outdated` launches are short (`mitsuba_launch`), so that noise is a function of their times too. Raises
+        `GivenUp` when that said yes between two of them, `SceneError` when Mitsuba cannot render.
         """
         names = ["albedo", "sh_normal", "position", "depth"]
-        placed = self.scene.place(self.sensor, camera)
-        layers = aovs_on_device(self.scene, placed, camera, names, spp=self.aov_spp, seed=seeds[0], kind=self.aovs)
-        halves = []
-        for seed in seeds:
-            if outdated is not None:
-                wait(self.scene)
-                if outdated():
-                    return None
-            color = color_on_device(self.scene, placed, camera, spp=spp, seed=seed)
-            halves.append(Frame(color=color, camera=camera, spp=spp, seed=seed, **layers))
-        a, b = halves
+        scene, placed = self.scene, self.scene.place(self.sensor, camera)
+        layers = aovs_on_device(
+            scene, placed, camera, names, spp=self.aov_spp, seed=seeds[0], kind=self.aovs, outdated=outdated
+        )
+        colors = [color_on_device(scene, placed, camera, spp=spp, seed=seed, outdated=outdated) for seed in seeds]
+        a, b = (
+            Frame(color=color, camera=camera, spp=spp, seed=seed, **layers)
+            for color, seed in zip(colors, seeds, strict=True)
+        )
         return Pair(a, b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from fake_renderer import FakeRenderer, camera_at
@@ -22,6 +23,7 @@ def record(
     score: float = 0.1,
     losses: tuple[float, ...] = (),
     color: Image | None = None,
+    seconds: Mapping[str, float] | None = None,
 ) -> FlythroughRecord:
     """One frame done: the truth as the denoised picture, a tenth of it as its error."""
     camera, renderer = camera_at(resolution=resolution), FakeRenderer()
@@ -31,7 +33,13 @@ def record(
     pictures = Pictures(pair_on(pair), shown, shown * 0.1, (same, same), shown)
     scores = PairScore(score, 0.01), PairScore(0.4, 0.01)
     return FlythroughRecord(
-        index, FrameRequest(camera), pictures, *scores, (score, 0.4), losses, seconds={"render": 0.5}
+        index,
+        FrameRequest(camera),
+        pictures,
+        *scores,
+        (score, 0.4),
+        losses,
+        seconds=dict(seconds or {"render": 0.5, "train": 0.0}),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from fake_renderer import FakeRenderer, camera_at
 
+import online.flythrough as flythrough_module
 from denoiser.metrics import psnr
 from denoiser.transforms import to_nchw
 from online.flythrough import flythrough
@@ -16,6 +17,7 @@ from online.records import FlythroughRecord, FrameRequest
 from online.trainer import OnlineConfig, OnlineTrainer
 from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Camera, Image, Pair
+from renderer_bridge.giving_up import GivenUp, Outdated
 
 SIZE = (64, 48)
 CONFIG = OnlineConfig(init="", batch=2, crop=32, learning_rate=2e-3)
@@ -99,27 +101,59 @@ def test_where_the_network_runs_away_the_picture_is_the_blurred_render(monkeypat
     assert psnr(record.denoised.color[:, 40:], truth[:, 40:]) > 40
 
 
-@pytest.mark.parametrize(("asked", "steps"), [(0, 3), (1, 3), (2, 4)])
-def test_a_resting_frame_that_nobody_waits_for_is_left_out(asked: int, steps: int) -> None:
-    """Asked at rest alone: after rendering, after scoring, after training."""
-    cameras = [*path(2), path(2)[1], *path(3)[2:]]
-    requests = (FrameRequest(camera, 2, 1) for camera in cameras)
-    answers = iter([False] * asked + [True])
+@pytest.mark.parametrize(
+    ("stage", "steps"), [("denoise_halves", 0), ("relative_errors", 0), ("return_residual", 2), ("blend", 2)]
+)
+def test_a_frame_that_nobody_waits_for_is_left_in_any_stage(
+    monkeypatch: pytest.MonkeyPatch, stage: str, steps: int
+) -> None:
+    """Between two operations of that stage; what it has learned by then it keeps."""
+    waiting: list[bool] = []
+    work = getattr(flythrough_module, stage)
+
+    def overtaken(*args: object, **options: object) -> object:
+        waiting.append(True)
+        return work(*args, **options)
+
+    monkeypatch.setattr(flythrough_module, stage, overtaken)
     trainer = OnlineTrainer(CONFIG)
-    records = list(flythrough(RENDERER, requests, trainer, outdated=lambda: next(answers)))
-    assert [record.index for record in records] == [0, 1, 3]
-    assert [record.accumulated for record in records] == [1, 1, 1] and trainer.steps == steps
+    requests = [FrameRequest(path(1)[0], 2, 2)]
+    assert not list(flythrough(RENDERER, requests, trainer, outdated=lambda: bool(waiting)))
+    assert waiting and trainer.steps == steps
 
 
-def test_a_renderer_may_give_up_a_resting_frame_but_no_other() -> None:
+def test_training_ends_between_steps_when_nobody_waits() -> None:
+    trainer = OnlineTrainer(CONFIG)
+    requests = [FrameRequest(path(1)[0], 2, 5)]
+    assert not list(flythrough(RENDERER, requests, trainer, outdated=lambda: trainer.steps == 3))
+    assert trainer.steps == 3
+
+
+def test_moving_frames_are_never_given_up_and_a_renderer_may_give_up_others() -> None:
     class GivesUp(FakeRenderer):
-        def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: object = None) -> Pair | None:  # type: ignore[override]
-            return super().render(camera, spp, seeds) if outdated is None else None
+        def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair:
+            if outdated is not None:
+                raise GivenUp
+            return super().render(camera, spp, seeds)
 
-    cameras = [*path(2), path(2)[1], *path(3)[2:]]
-    requests = (FrameRequest(camera, 2, 1) for camera in cameras)
-    records = list(flythrough(GivesUp(), requests, OnlineTrainer(CONFIG), outdated=lambda: False))
-    assert [record.index for record in records] == [0, 1, 3]
+    requests = [FrameRequest(camera, 2, 1, moving=index != 1) for index, camera in enumerate(path(3))]
+    records = list(flythrough(GivesUp(), requests, OnlineTrainer(CONFIG), outdated=lambda: True))
+    assert [record.index for record in records] == [0, 2]
+
+
+def test_only_what_is_trained_on_is_remembered() -> None:
+    trainer = OnlineTrainer(CONFIG)
+    requests = [FrameRequest(path(1)[0], 2, steps) for steps in (1, 0, 1)] + [FrameRequest(path(2)[1], 2, 0)]
+    counts = [len(trainer.memory.views) for _ in flythrough(RENDERER, requests, trainer)]
+    assert counts == [1, 1, 1, 1] and trainer.memory.added == 1
+
+
+def test_a_view_that_is_trained_on_later_replaces_no_other() -> None:
+    trainer = OnlineTrainer(CONFIG)
+    requests = [FrameRequest(camera, 2, steps) for camera, steps in zip(path(2), (1, 0), strict=True)]
+    requests += [FrameRequest(path(2)[1], 2, 1)] * 2
+    assert len(list(flythrough(RENDERER, requests, trainer))) == 4
+    assert len(trainer.memory.views) == 2
 
 
 def test_without_training_nothing_changes_and_nothing_is_lost() -> None:

@@ -1,8 +1,12 @@
 """From the panel's settings to the request for a frame."""
 
-from fake_renderer import camera_at
+from dataclasses import replace
 
-from apps.viewer.requests import LEAST_SIDE, RenderSettings, frame_request, picture_size
+from fake_renderer import camera_at
+from fake_viewer import record
+
+from apps.viewer.pace import Pace
+from apps.viewer.requests import LEAST_SIDE, RenderSettings, frame_request, paced, picture_size
 
 CAMERA = camera_at(resolution=(1280, 720))
 
@@ -15,21 +19,35 @@ def test_the_longer_side_is_cut_first_and_then_scaled() -> None:
     assert min(picture_size((1280, 20), 0.1, 640)) == LEAST_SIDE
 
 
-def test_moving_is_smaller_than_resting() -> None:
-    settings = RenderSettings(scale_moving=0.25, scale_resting=1.0, longest_side=640)
-    assert frame_request(settings, CAMERA, moving=True).camera.resolution == (160, 90)
-    assert frame_request(settings, CAMERA, moving=False).camera.resolution == (640, 360)
+def test_moving_is_what_the_pace_allows_and_resting_what_the_settings_say() -> None:
+    settings = RenderSettings(spp=4, longest_side=640)
+    moving = frame_request(settings, CAMERA, Pace(rate=5, work=160 * 90))
+    assert (moving.camera.resolution, moving.spp, moving.train_steps, moving.moving) == ((160, 90), 1, 0, True)
+    resting = frame_request(settings, CAMERA, None)
+    assert (resting.camera.resolution, resting.spp, resting.moving) == ((640, 360), 4, False)
+    fast = Pace(rate=5, work=2**20, spare_s=0.1, training_step_s=0.02)
+    request = frame_request(settings, CAMERA, fast)
+    assert (request.camera.resolution, request.spp) == ((640, 360), 4)
+    assert (request.train_steps, request.train_seconds) == (5, None)
+
+
+def test_a_record_in_motion_sets_the_pace() -> None:
+    pace, slow = Pace(rate=5), record(resolution=(64, 48), seconds={"render": 3.0, "train": 1.0}, losses=(0.1, 0.1))
+    at_rest = paced(pace, slow)
+    assert (at_rest.work, at_rest.training_step_s) == (pace.work, 0.5)
+    assert paced(pace, replace(slow, request=replace(slow.request, moving=True, cut=True))).work == pace.work
+    assert paced(pace, replace(slow, request=replace(slow.request, moving=True))).work < pace.work / 4
 
 
 def test_training_follows_the_settings() -> None:
     by_steps = RenderSettings(train_steps=7, train_seconds=None, learning_rate=1e-4)
-    request = frame_request(by_steps, CAMERA, moving=False)
+    request = frame_request(by_steps, CAMERA, None)
     assert (request.train_steps, request.train_seconds, request.learning_rate) == (7, None, 1e-4)
-    off = frame_request(RenderSettings(training=False, train_seconds=0.5), CAMERA, moving=False)
+    off = frame_request(RenderSettings(training=False, train_seconds=0.5), CAMERA, None)
     assert (off.train_steps, off.train_seconds) == (0, None)
 
 
 def test_the_frame_after_a_cut_comes_without_training() -> None:
-    request = frame_request(RenderSettings(), CAMERA, moving=True, cut=True)
+    request = frame_request(RenderSettings(), CAMERA, Pace(rate=5, spare_s=1.0, training_step_s=0.1), cut=True)
     assert request.cut
     assert request.train_steps == 0

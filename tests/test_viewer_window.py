@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from apps.viewer.events import DroppedFiles
 from apps.viewer.export import Export
+from apps.viewer.pace import Pace
 from apps.viewer.paths import PathRecorder
 from apps.viewer.picture import MODES
 from apps.viewer.requests import RenderSettings
@@ -31,7 +32,7 @@ from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
 
 SMALL = OnlineConfig(init="", crop=32, batch=1, memory_mib=16, precision="fp32")
-QUICK = {"train_seconds": None, "train_steps": 1, "spp": 1, "scale_moving": 0.5}
+QUICK = {"train_seconds": None, "train_steps": 1, "spp": 1}
 PATIENCE_MS = 60_000  # a busy machine; a frame of the fake takes some hundredths of a second
 CLOSING_MS = 30_000
 
@@ -133,10 +134,20 @@ def pixels(window) -> np.ndarray:
 # Flying
 
 
-def test_the_first_frame_is_small_and_the_picture_grows_at_rest(qtbot, window, scenes) -> None:
-    assert scenes.renderers[0].cameras[1].resolution == (32, 24)  # 0 is the trial render
-    frames(qtbot, window, 2, lambda record: record.pair.a.size == (48, 64))
+def test_the_picture_is_small_while_the_camera_moves_and_grows_at_rest(qtbot, window) -> None:
+    window.session.pace = Pace(rate=1, work=32 * 24)
+    qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)
+    frames(qtbot, window, 1, lambda record: record.request.moving and record.pair.a.size == (24, 32))
+    qtbot.keyRelease(window.display.canvas, Qt.Key.Key_W)
+    frames(qtbot, window, 2, lambda record: record.pair.a.size == (48, 64) and not record.request.moving)
     frames(qtbot, window, 1, lambda record: record.accumulated >= 3)
+
+
+def test_a_slow_frame_in_motion_makes_the_next_ones_smaller(qtbot, window) -> None:
+    window.session.pace = Pace(rate=1000, work=64 * 48)  # nothing is as fast as that
+    qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)
+    frames(qtbot, window, 1, lambda record: record.request.moving and record.pair.a.size[0] < 48)
+    qtbot.keyRelease(window.display.canvas, Qt.Key.Key_W)
 
 
 def test_keys_fly_and_letting_go_stops(qtbot, window) -> None:
@@ -446,7 +457,7 @@ def test_settings_are_kept(qtbot, window, settings) -> None:
 def test_settings_that_make_no_sense_are_the_defaults(tmp_path) -> None:
     store = QSettings(str(tmp_path / "bad.ini"), QSettings.Format.IniFormat)
     store.setValue("render/spp", "many")
-    store.setValue("render/scale_moving", "-3")
+    store.setValue("render/moving_rate", "-3")
     store.setValue("render/learning_rate", "fast")
     assert Settings(store).render_settings() == RenderSettings()
 

@@ -68,8 +68,7 @@ def bench_flight(scene_path: Path, repeats: int) -> Iterator[Figure]:
 
     def render() -> object:
         seed = next(seeds)
-        pair = renderer.render(next(cameras), FLIGHT_SPP, (seed, seed + 1))
-        return pair and pair_on(pair, trainer.device)
+        return pair_on(renderer.render(next(cameras), FLIGHT_SPP, (seed, seed + 1)), trainer.device)
 
     def one_after_the_other() -> None:
         render()
@@ -93,7 +92,6 @@ def bench_flight(scene_path: Path, repeats: int) -> Iterator[Figure]:
 def _handing_over(camera: Camera, renderer: MitsubaRenderer, device: torch.device, repeats: int) -> Figure:
     """The layers of a pair given to torch as they are, as a flythrough does, and as copies that the host made."""
     pair = renderer.render(camera, 1, (0, 1))
-    assert pair is not None  # none is given up unasked
     layers = [*pair.a.layers().values(), pair.b.color]
 
     def as_they_are() -> None:

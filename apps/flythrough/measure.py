@@ -18,10 +18,11 @@ from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import Model
 from online.flicker import temporal_error
-from online.records import FlythroughRecord, Outdated, Renderer
+from online.records import FlythroughRecord, Renderer
 from renderer_bridge.errors import DatasetError, MissingPackageError, N2NWarning
 from renderer_bridge.exr_frame import read_frame, write_frame
 from renderer_bridge.frame import Camera, Frame, Image, Pair
+from renderer_bridge.giving_up import Outdated
 
 RenderReference = Callable[[Camera, int, int], Image]
 """Half 0 or 1 of a converged render at a camera: (camera, number of the frame, half) to linear radiance (H, W, 3)."""
@@ -81,10 +82,10 @@ class Referenced:
     references: References
     index: int
 
-    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair | None:
+    def render(self, camera: Camera, spp: int, seeds: tuple[int, int], outdated: Outdated | None = None) -> Pair:
         """The renderer's pair with the reference of its frame."""
         pair = self.renderer.render(camera, spp, seeds, outdated)
-        if pair is not None and pair.reference is None:
+        if pair.reference is None:
             found = self.references.of(camera, self.index)
             pair = dataclasses.replace(pair, reference=None if found is None else found.color)
         self.index += 1

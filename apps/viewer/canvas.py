@@ -96,7 +96,7 @@ class Canvas(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Picture, divider, labels; nearest pixels, so that noise stays noise."""
+        """Picture, divider, labels."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(CANVAS))
         if self.frame is not None:
@@ -107,8 +107,12 @@ class Canvas(QWidget):
         painter.end()
 
     def _draw_picture(self, painter: QPainter, frame: DrawnFrame) -> None:
-        target = QRectF(*self.placement.rectangle)
+        """Nearest pixels, so that noise stays noise, but for a denoised picture that moves and is small for that."""
+        target, shown = QRectF(*self.placement.rectangle), frame.shown
+        smooth = shown.record.request.moving and shown.look.mode != "noisy"
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
         painter.drawImage(target, frame.image)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         if frame.left is not None:
             cut = QRectF(target.left(), target.top(), target.width() * self.divider, target.height())
             painter.save()
@@ -116,7 +120,7 @@ class Canvas(QWidget):
             painter.drawImage(target, frame.left)
             painter.restore()
             draw_divider(painter, cut.right(), target.intersected(QRectF(self.rect())))
-        if frame.shown.look.mode == "error":
+        if shown.look.mode == "error":
             draw_heat_scale(painter)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

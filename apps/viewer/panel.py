@@ -78,7 +78,7 @@ class Panel(QScrollArea):
             train_steps=self.steps.value(),
             train_seconds=self.seconds.value() / 1000 if by_time else None,
             learning_rate=self.learning_rate.currentData(),
-            scale_moving=self.moving.value() / 100,
+            moving_rate=self.moving.value(),
             scale_resting=self.resting.value() / 100,
             longest_side=self.longest_side.currentData(),
             reproject=self.reproject.isChecked(),
@@ -95,7 +95,7 @@ class Panel(QScrollArea):
         if settings.train_seconds is not None:
             self.seconds.setValue(round(settings.train_seconds * 1000))
         self.learning_rate.setCurrentIndex(max(0, self.learning_rate.findData(settings.learning_rate)))
-        self.moving.setValue(round(settings.scale_moving * 100))
+        self.moving.setValue(settings.moving_rate)
         self.resting.setValue(round(settings.scale_resting * 100))
         self.longest_side.setCurrentIndex(max(0, self.longest_side.findData(settings.longest_side)))
         self.reproject.setChecked(settings.reproject)
@@ -117,8 +117,10 @@ class Panel(QScrollArea):
 
     def _make_fields(self) -> None:
         self.spp = _number(1, 256, "", "Samples per pixel of each half of a frame's pair; at rest they accumulate.")
-        self.moving = _number(10, 100, " %", "Size of the picture while the camera moves; smaller answers faster.")
-        self.resting = _number(10, 100, " %", "Size of the picture once the camera rests.")
+        self.moving = _number(
+            1, 60, " a second", "Pictures while the camera moves: their size and samples are what there is time for."
+        )
+        self.resting = _number(10, 100, " %", "Size of the picture once the camera rests, and while it moves at most.")
         self.longest_side = _choice(
             {f"{side} px": side for side in LONGEST_SIDES}, "Longer side of the picture at 100 %, at most."
         )
@@ -150,7 +152,7 @@ class Panel(QScrollArea):
     def _rendering(self) -> QWidget:
         box, form = _form()
         form.addRow("Samples per pixel", self.spp)
-        form.addRow("Size, moving", self.moving)
+        form.addRow("Moving, at least", self.moving)
         form.addRow("Size, at rest", self.resting)
         form.addRow("Longest side", self.longest_side)
         form.addRow(self.reproject)

@@ -10,9 +10,10 @@ from PySide6.QtCore import QObject, Signal
 
 from apps.viewer.export import Export
 from apps.viewer.navigator import Navigator
+from apps.viewer.pace import Pace
 from apps.viewer.paths import PathRecorder
 from apps.viewer.picture import Look
-from apps.viewer.requests import RenderSettings, frame_request
+from apps.viewer.requests import RenderSettings, frame_request, paced
 from apps.viewer.scene import OpenedScene, SceneOpener
 from apps.viewer.worker import ViewerWorker
 from online.records import FlythroughRecord
@@ -41,6 +42,7 @@ class Session(QObject):
         self.scene: OpenedScene | None = None
         self.record: FlythroughRecord | None = None
         self.settings = settings
+        self.pace = Pace(settings.moving_rate)
         self._config = config
         self.worker = ViewerWorker(opener, config, self)
         self.navigator = Navigator(self)
@@ -55,11 +57,12 @@ class Session(QObject):
 
     def _take_record(self, record: FlythroughRecord) -> None:
         self.record = record
+        self.pace = paced(self.pace, record)
         self.navigator.see(record.pair.a)
         self.frame_made.emit(record)
 
     def _take_scene(self, scene: OpenedScene) -> None:
-        self.scene, self.record = scene, None
+        self.scene, self.record, self.pace = scene, None, Pace(self.settings.moving_rate)
         self.scene_opened.emit(scene)
         self.enter_camera(0, new_scene=True)
 
@@ -67,7 +70,7 @@ class Session(QObject):
         self._config = replace(self._config, init=init)
 
     def _request(self, camera: Camera, moving: bool, cut: bool) -> None:
-        self.worker.mailbox.put(frame_request(self.settings, camera, moving=moving, cut=cut))
+        self.worker.mailbox.put(frame_request(self.settings, camera, self.pace if moving else None, cut=cut))
 
     # -----------------------------------------------------------------------------------------------------------------
     # What can be asked
@@ -92,7 +95,7 @@ class Session(QObject):
 
     def set_settings(self, settings: RenderSettings) -> None:
         """Make frames otherwise, from the next one on."""
-        self.settings = settings
+        self.settings, self.pace = settings, replace(self.pace, rate=settings.moving_rate)
         self.navigator.again()
 
     def start_trainer(self, init: str) -> None:

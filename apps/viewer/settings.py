@@ -27,10 +27,8 @@ class Settings:
         defaults = RenderSettings()
         values = {each.name: self._read(each.name, getattr(defaults, each.name)) for each in fields(defaults)}
         settings = RenderSettings(**values)
-        scales_fit = all(0 < scale <= 1 for scale in (settings.scale_moving, settings.scale_resting))
-        return (
-            settings if scales_fit and min(settings.spp, settings.train_steps, settings.longest_side) > 0 else defaults
-        )
+        counts = settings.spp, settings.train_steps, settings.longest_side, settings.moving_rate
+        return settings if 0 < settings.scale_resting <= 1 and min(counts) > 0 else defaults
 
     def look(self) -> Look:
         """Tone map as it was left; mode and exposure begin anew, for they belong to a picture."""
