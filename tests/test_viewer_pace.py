@@ -44,12 +44,13 @@ def test_size_comes_first_then_samples() -> None:
 
 
 def test_much_too_slow_counts_at_once_a_little_only_twice_in_a_row() -> None:
-    pace = Pace(rate=5)
-    assert pace.after_frame(START_WORK, 1.0).work < START_WORK / 4
-    slow = pace.after_frame(START_WORK, 1.2 * pace.budget_s)
-    assert slow.work == START_WORK
-    assert slow.after_frame(START_WORK, pace.budget_s / 1.01).work == START_WORK
-    assert slow.after_frame(START_WORK, 1.2 * pace.budget_s).work == pytest.approx(START_WORK / STEP)
+    work = 2.0**16
+    pace = Pace(rate=5, work=work)
+    assert pace.after_frame(work, 1.0).work < work / 4
+    slow = pace.after_frame(work, 1.2 * pace.budget_s)
+    assert slow.work == work
+    assert slow.after_frame(work, pace.budget_s / 1.01).work == work
+    assert slow.after_frame(work, 1.2 * pace.budget_s).work == pytest.approx(work / STEP)
 
 
 def test_it_grows_only_after_several_fast_frames_by_the_slowest_of_them() -> None:

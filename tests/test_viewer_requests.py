@@ -32,7 +32,10 @@ def test_moving_is_what_the_pace_allows_and_resting_what_the_settings_say() -> N
 
 
 def test_a_record_in_motion_sets_the_pace() -> None:
-    pace, slow = Pace(rate=5), record(resolution=(64, 48), seconds={"render": 3.0, "train": 1.0}, losses=(0.1, 0.1))
+    pace, slow = (
+        Pace(rate=5, work=2.0**16),
+        record(resolution=(256, 256), seconds={"render": 3.0, "train": 1.0}, losses=(0.1, 0.1)),
+    )
     at_rest = paced(pace, slow)
     assert (at_rest.work, at_rest.training_step_s) == (pace.work, 0.5)
     assert paced(pace, replace(slow, request=replace(slow.request, moving=True, cut=True))).work == pace.work
