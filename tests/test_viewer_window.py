@@ -143,7 +143,8 @@ def test_the_picture_is_small_while_the_camera_moves_and_grows_at_rest(qtbot, wi
     frames(qtbot, window, 1, lambda record: record.accumulated >= 3)
 
 
-def test_a_slow_frame_in_motion_makes_the_next_ones_smaller(qtbot, window) -> None:
+def test_a_slow_frame_in_motion_makes_the_next_ones_smaller(qtbot, window, monkeypatch) -> None:
+    monkeypatch.setattr("apps.viewer.pace.LEAST_WORK", 256.0)
     window.session.pace = Pace(rate=1000, work=64 * 48)  # nothing is as fast as that
     qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)
     frames(qtbot, window, 1, lambda record: record.request.moving and record.pair.a.size[0] < 48)
