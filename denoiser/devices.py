@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from denoiser.transforms import to_image, to_nchw
-from renderer_bridge.frame import Camera, Frame, Image, Pair
+from renderer_bridge.frame import Camera, Frame, Image, Pair, Pixels
 
 LAYERS = ("color", "albedo", "normal", "position", "depth")
 
 
 @dataclass(frozen=True)
 class TensorFrame:
-    """A `Frame` within these rooms: its layers as float32 tensors (1, C, H, W) on one device, each as `Frame` says."""
+    """A `Frame` within these rooms: its layers as tensors (1, C, H, W) on one device, of the types `Frame` says."""
 
     color: Tensor
     albedo: Tensor | None = None
@@ -69,7 +69,7 @@ def compute_device() -> torch.device:
 
 def frame_on(frame: Frame, device: torch.device | None = None) -> TensorFrame:
     """`frame` as tensors on `device`, by default where it lies; what lies there, whoever made it, is not copied."""
-    return _with_layers(frame, {name: to_nchw(layer, device) for name, layer in frame.layers().items()})
+    return _with_layers(frame, {name: _taken(name, layer, device) for name, layer in frame.layers().items()})
 
 
 def pair_on(pair: Pair, device: torch.device | None = None) -> TensorPair:
@@ -78,7 +78,7 @@ def pair_on(pair: Pair, device: torch.device | None = None) -> TensorPair:
     there = {id(layer): getattr(a, name) for name, layer in pair.a.layers().items()}
     layers = {}
     for name, layer in pair.b.layers().items():
-        layers[name] = there[id(layer)] if id(layer) in there else to_nchw(layer, device)
+        layers[name] = there[id(layer)] if id(layer) in there else _taken(name, layer, device)
     reference = None if pair.reference is None else to_nchw(pair.reference, device)
     return TensorPair(a, _with_layers(pair.b, layers), reference)
 
@@ -99,6 +99,12 @@ def read(*values: Tensor) -> list[float]:
     """Scalars of a device as numbers of the host, in one transfer."""
     numbers: list[float] = torch.stack([value.detach().double() for value in values]).tolist()
     return numbers
+
+
+def _taken(name: str, layer: Pixels, device: torch.device | None) -> Tensor:
+    """A layer as it is if it may be of half floats and is, else as float32."""
+    tensor = to_nchw(layer, device, None)
+    return tensor if name in ("albedo", "normal") and tensor.dtype == torch.float16 else tensor.float()
 
 
 def _with_layers(frame: Frame | TensorFrame, layers: Mapping[str, Any]) -> TensorFrame:

@@ -104,8 +104,10 @@ def exposure(color: Tensor | Image, keys: tuple[float, float] = KEYS) -> Tensor:
 # Layout: an image is (H, W, C), row 0 at the top; a network sees (N, C, H, W), channels last in memory
 
 
-def to_nchw(image: Pixels, device: torch.device | str | None = None) -> Tensor:
-    """View an image (H, W, C), or a batch (N, H, W, C), as a float32 tensor (N, C, H, W).
+def to_nchw(
+    image: Pixels, device: torch.device | str | None = None, dtype: torch.dtype | None = torch.float32
+) -> Tensor:
+    """View an image (H, W, C), or a batch (N, H, W, C), as a tensor (N, C, H, W), float32 or of its own type for None.
 
     `image` is anything that speaks DLPack: a numpy array, a Dr.Jit tensor, a torch tensor. Nothing is copied unless it
     must be (another device, another type, read-only memory, a GPU's memory for a torch without CUDA): the result shares
@@ -115,7 +117,7 @@ def to_nchw(image: Pixels, device: torch.device | str | None = None) -> Tensor:
     if tensor.ndim not in (3, 4):
         raise ValueError(f"an image has shape (H, W, C), a batch (N, H, W, C), not {tuple(tensor.shape)}")
     batch = tensor if tensor.ndim == 4 else tensor.unsqueeze(0)
-    return batch.to(device=device, dtype=torch.float32, non_blocking=True).permute(0, 3, 1, 2)
+    return batch.to(device=device, dtype=dtype, non_blocking=True).permute(0, 3, 1, 2)
 
 
 def as_nchw(picture: Tensor | Image) -> Tensor:

@@ -53,8 +53,8 @@ class Frame:
 
     `color` is linear radiance, `albedo` lies in [0, 1], `normal` is the unit shading normal in world space in [-1, 1]
     (zero where a ray left the scene), `position` the world-space hit point, `depth` (H, W, 1) the distance from the
-    camera in world units (0 where there is none). `spp` is samples per pixel. Raises ValueError when a shape, a type or
-    a value does not fit.
+    camera in world units (0 where there is none). `spp` is samples per pixel. Albedo and normal of large pictures may
+    be float16, as most files hold them. Raises ValueError when a shape, a type or a value does not fit.
     """
 
     color: Image
@@ -74,7 +74,7 @@ class Frame:
                 raise ValueError(f"{name} must have shape {wanted}, not {shape}")
             if not isinstance(layer, np.ndarray):
                 continue
-            if layer.dtype != np.float32:
+            if layer.dtype != np.float32 and not (layer.dtype == np.float16 and name in ("albedo", "normal")):
                 raise ValueError(f"{name} must be float32, not {layer.dtype}")
             if not np.isfinite(layer).all():
                 raise ValueError(f"{name} has infinite or NaN values")

@@ -92,7 +92,7 @@ def test_large_files_are_taken_one_at_a_time_with_the_same_result(
 ) -> None:
     crypto = planes("crypto", seed=7)
     jobs = [FileJob(save(tmp_path / f"x{i}.exr", planes("", seed=i) | crypto), tmp_path / f"{i}.exr") for i in range(3)]
-    monkeypatch.setattr(reading, "LARGE_BYTES", 0)
+    monkeypatch.setattr(reading, "LARGE_PIXELS", 0)
     assert [record.failure for record in denoise_files(jobs, OPTIONS)] == [None] * 3
     for job in jobs:
         after = channels(job.output)

@@ -122,13 +122,35 @@ def test_fog_before_a_black_background_is_denoised_where_no_sample_met_it() -> N
     assert result[:, WIDTH // 2 + 8 :].min() > 0.01
 
 
-def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kept", [0, 10**6])
+def test_windows_change_nothing(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+    """Of the picture and of the gains, which have windows of their own."""
     random = np.random.default_rng(5)
-    a, b, fa, fb = (random.gamma(2, 0.5, (203, 45, 3)).astype(np.float32) for _ in range(4))
-    halves = Pair(Frame(a, fa / 8, seed=1), Frame(b, fb / 8, seed=2))
-    whole = returned(halves, fa, fb)
-    monkeypatch.setattr("denoiser.inference.residual.STRIP_PIXELS", 45 * 64)
-    np.testing.assert_allclose(returned(halves, fa, fb), whole, rtol=1e-4, atol=1e-5)  # order of float32 sums
+    a, b, fa, fb = (random.gamma(2, 0.5, (203, 135, 3)).astype(np.float32) for _ in range(4))
+    fa[:, 100:] = fb[:, 100:] = 0  # sky
+    halves = Pair(Frame(a, fa / 8, fa / 4, seed=1), Frame(b, fb / 8, fb / 4, seed=2))
+    whole = with_what_is_left(halves, fa, fb)
+    monkeypatch.setattr("denoiser.inference.residual.SIDE", 64)
+    monkeypatch.setattr("denoiser.inference.residual.KEEP_PIXELS", kept)
+    monkeypatch.setattr("denoiser.inference.gains.SIDE", 40)
+    for cut, uncut in zip(with_what_is_left(halves, fa, fb), whole, strict=True):
+        np.testing.assert_allclose(cut, uncut, rtol=1e-4, atol=1e-5)  # order of float32 sums
+
+
+def test_layers_may_be_half_floats() -> None:
+    """As long as they hold what float32 does, the picture is the same."""
+    truth, albedo = scene()
+    noisy_halves = [noisy(truth, 4, seed) for seed in (0, 1)]
+    albedo = albedo.astype(np.float16).astype(np.float32)
+    normal = np.zeros_like(albedo)
+    normal[..., :50, 2] = 1
+    pairs = [
+        Pair(*(Frame(half, albedo.astype(kind), normal.astype(kind), seed=i) for i, half in enumerate(noisy_halves)))
+        for kind in (np.float32, np.float16)
+    ]
+    whole, compact = (with_what_is_left(each, truth * 0.9, truth * 0.9) for each in pairs)
+    for one, other in zip(whole, compact, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_firefly_stays_out() -> None:

@@ -25,6 +25,7 @@ from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import ALIGNMENT
 from denoiser.precision import Precision, uses_bf16
 from denoiser.transforms import to_image, to_nchw
+from denoiser.windows import windows, with_margin
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
 
@@ -37,6 +38,9 @@ way down, 63 up, rounded up by the poolings), which `tests/test_denoise.py` meas
 
 ERROR_WINDOW = 5
 """Side, in pixels, of the window over which the squared difference of the denoised halves is averaged."""
+
+ERROR_SIDE = 512
+"""Side of the windows in which that is done, so that it takes little memory."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def denoise_pair(
     if not residual:
         return Denoised(color=to_image((a + b) / 2), error=to_image(standard_error(a, b)))
     color, left = return_residual(halves, a, b)
-    return Denoised(color=to_image(color), error=to_image(torch.hypot(standard_error(a, b), left)))
+    return Denoised(color=to_image(color), error=to_image(standard_error(a, b).hypot_(left)))
 
 
 def denoise_halves(
@@ -121,7 +125,12 @@ def denoise_passes(
 
 def standard_error(a: Tensor, b: Tensor) -> Tensor:
     """Root mean square of half the difference of `a` and `b`, (1, 3, H, W), over a square of `ERROR_WINDOW`."""
-    return box_mean(((a - b) / 2).square_(), ERROR_WINDOW).sqrt_()
+    height, width = a.shape[2:]
+    result = torch.empty_like(a)
+    for window in windows(height, width, ERROR_SIDE):
+        seen, inner = with_margin(window, ERROR_WINDOW // 2, height, width)
+        result[..., *window] = box_mean(((a[seen] - b[seen]) / 2).square_(), ERROR_WINDOW)[inner].sqrt_()
+    return result
 
 
 def differentiable(model: Model, halves: TensorPair | TensorFrame, *, residual: bool = True) -> Tensor:
@@ -183,8 +192,8 @@ def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], f
 
 
 def _batch(layers: dict[str, Tensor], factor: Tensor, tile: Tile) -> dict[str, Tensor]:
-    """What the network sees of the layers; only the tile is scaled by `factor`, for pictures may be large."""
-    batch = {name: _padded_window(layer, tile.seen) for name, layer in layers.items()}
+    """What the network sees of the layers, float32; only the tile is scaled by `factor`: pictures may be large."""
+    batch = {name: _padded_window(layer, tile.seen).to(factor.dtype) for name, layer in layers.items()}
     batch["color"] = batch["color"] * factor
     return batch
 

@@ -144,7 +144,7 @@ def _denoised(
         shares={name: _mean([each.shares[name] for each in every]) for name in every[0].shares},
         warnings=tuple(dict.fromkeys(warnings)),
     )
-    return _Finished(loaded, pictures, record)
+    return _Finished(replace(loaded, pictures={}), pictures, record)  # what is noisy is let go of
 
 
 def _mean(values: list[float]) -> float:

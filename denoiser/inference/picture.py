@@ -56,14 +56,12 @@ def denoise_picture(model: Model, noisy: Noisy, options: FileOptions, after: Aft
     denoised = _denoise(model, frames, options)
     if after is not None:
         denoised = replace(denoised, color=after(frames[0], noisy.motion, denoised))
-    before = _mean(tuple(frame.color for frame in noisy.frames))
-    passes = {name: _mean(halves) for name, halves in noisy.passes.items()}
-    cleaned = _passes(model, frames, noisy, denoised, options) if passes else {}
+    cleaned = _passes(model, frames, noisy, denoised, options) if noisy.passes else {}
     return Cleaned(
-        color=_blended(before, denoised.color, options.blend),
+        color=_blended(tuple(frame.color for frame in noisy.frames), denoised.color, options.blend),
         error=denoised.error,
         alpha=_alpha(model, frames, noisy.alpha, options) if noisy.alpha else None,
-        passes={name: _blended(passes[name], each, options.blend) for name, each in cleaned.items()},
+        passes={name: _blended(noisy.passes[name], each, options.blend) for name, each in cleaned.items()},
         fireflies=fireflies,
         taken=taken,
         shares=denoised.shares,
@@ -124,7 +122,7 @@ def _alpha(model: Model, frames: tuple[Frame, ...], alpha: tuple[Image, ...], op
         frames, alpha = frames[:1], alpha[:1]
     gray = tuple(replace(frame, color=np.repeat(each, 3, axis=2)) for frame, each in zip(frames, alpha, strict=True))
     cleaned = _denoise(model, gray, options).color.mean(axis=2, keepdims=True)
-    return _blended(_mean(alpha), cleaned.clip(0, 1), options.blend)
+    return _blended(alpha, cleaned.clip(0, 1), options.blend)
 
 
 def _mean(halves: tuple[Image, ...]) -> Image:
@@ -132,8 +130,9 @@ def _mean(halves: tuple[Image, ...]) -> Image:
     return result
 
 
-def _blended(noisy: Image, cleaned: Image, share: float) -> Image:
+def _blended(noisy: tuple[Image, ...], cleaned: Image, share: float) -> Image:
     if share == 1.0:
         return cleaned
-    result: Image = noisy + np.float32(share) * (cleaned - noisy)
+    mean = _mean(noisy)
+    result: Image = mean + np.float32(share) * (cleaned - mean)
     return result

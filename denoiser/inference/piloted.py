@@ -13,7 +13,6 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from denoiser.devices import TensorPair, compute_device, pair_on
@@ -71,7 +70,7 @@ def denoise_pair_with(pilot: Pilot, pair: Pair, residual: bool = True) -> Denois
         return Denoised(color=to_image(of_mean), error=to_image(standard_error(a, b)))
     returned, left = return_residual(halves, a, b)
     color = (of_mean + returned - (a + b) / 2).clamp_(min=0)
-    return Denoised(color=to_image(color), error=to_image(torch.hypot(standard_error(a, b), left)))
+    return Denoised(color=to_image(color), error=to_image(standard_error(a, b).hypot_(left)))
 
 
 def pilot_pictures(pilot: Pilot, pair: TensorPair) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,4 +84,4 @@ def pilot_pictures(pilot: Pilot, pair: TensorPair) -> tuple[Tensor, Tensor, Tens
 
 
 def _mean(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    return None if a is None or b is None else (a + b) / 2
+    return None if a is None or b is None else (a.float() + b.float()) / 2

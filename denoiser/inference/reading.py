@@ -14,13 +14,13 @@ from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import Model, load_model
 from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr import ExrImage, read_exr
-from renderer_bridge.exr_frame import frame_of, layer_of, pixels_within
+from renderer_bridge.exr_frame import as_half, frame_of, layer_of, pixels_within
 from renderer_bridge.frame import Frame, Image, Pair
 from renderer_bridge.selection import Place, Selection, find_picture
 
-LARGE_BYTES = 2**28
-"""Size of the layers of a picture above which the next is not read ahead, and what is not denoised is read anew when
-the result is written: at 1920x1080 color, albedo and normal are 75 MB, at 7680x4320 1.2 GB."""
+LARGE_PIXELS = 7_500_000
+"""Pixels of a file, twice as many for a pair, above which the next is not read ahead, albedo and normal are kept as
+half floats, and what is not denoised is read anew when the result is written: 7680x4320 are 33 million."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def read_job(job: FileJob, options: FileOptions) -> tuple[dict[str, tuple[Frame,
 
 def read_pair_of(job: FileJob, options: FileOptions) -> Pair:
     """Both halves of a job's (first) view, as they would be denoised. Raises `ExrError` or `DatasetError`."""
-    loaded = load(model_named(options.model), job, options)
+    loaded = load(model_named(options.model), job, options, compact=False)
     frames = next(iter(loaded.pictures.values())).frames
     return Pair(frames[0], frames[1])
 
@@ -55,58 +55,72 @@ def model_named(name: str) -> Model:
     return load_model(name)
 
 
-def load(model: Model, job: FileJob, options: FileOptions) -> Loaded:
-    """Read a job's files. Raises `ExrError` or `DatasetError` when they are not usable."""
+def load(model: Model, job: FileJob, options: FileOptions, compact: bool = True) -> Loaded:
+    """Read a job's files. Raises `ExrError` or `DatasetError` when they are not usable.
+
+    `compact` lets albedo and normal of large pictures be half floats.
+    """
     image = read_exr(job.source)
-    halves = [image] + ([read_exr(job.other)] if job.other is not None else [])
+    every = image.views()
+    selections = {view: image.select(view, options.layer) for view in every}
+    usable = [view for view in every if "color" in selections[view].layers or len(every) == 1]
+    if not usable:
+        raise ExrError(f"{job.source}: none of its views {', '.join(every)} has a color layer; one is needed")
+    large = _is_large(image, job)
+    compact = compact and large and not options.temporal
     repaired: dict[str, int] = {}
-    pictures, selections = {}, {}
-    for view in image.views():
-        selections[view] = image.select(view, options.layer)
-        if "color" in selections[view].layers or len(image.views()) == 1:
-            pictures[view] = _noisy(job, halves, view, options, repaired)
-            if options.select or find_pilot(options.pilot, options.sampler) is None:
-                _require_layers(model, image, pictures[view].frames[0])
-    if not pictures:
-        raise ExrError(f"{job.source}: none of its views {', '.join(image.views())} has a color layer; one is needed")
-    record = FileRecord(job, next(iter(pictures.values())).frames[0].size, repaired=repaired)
-    layers = (layer for noisy in pictures.values() for frame in noisy.frames for layer in frame.layers().values())
-    large = sum(layer.nbytes for layer in layers) > LARGE_BYTES
-    return Loaded(None if large else image, selections, pictures, record)
+    pictures = {view: _half(job, image, view, options, compact, repaired) for view in usable}
+    for noisy in pictures.values():
+        if options.select or find_pilot(options.pilot, options.sampler) is None:
+            _require_layers(model, image, noisy.frames[0])
+    kept = None if large else image
+    del image  # of a large pair, only one file is in memory at a time
+    if job.other is not None:
+        other = read_exr(job.other)
+        alone = replace(job, albedo=None, normal=None)
+        for view, a in pictures.items():
+            pictures[view] = _paired(job, a, _half(alone, other, view, options, compact, repaired))
+    record = FileRecord(job, pictures[usable[0]].frames[0].size, repaired=repaired)
+    return Loaded(kept, selections, pictures, record)
 
 
-def _noisy(job: FileJob, halves: list[ExrImage], view: str, options: FileOptions, repaired: dict[str, int]) -> Noisy:
-    beside = {name: path for name, path in (("albedo", job.albedo), ("normal", job.normal)) if path is not None}
-    layers = {name: layer_of(read_exr(path), name) for name, path in beside.items()}
-    frames, alpha = [], []
-    passes: dict[str, list[Image]] = {name: [] for name in options.also}
-    for half in halves:
-        selection = _selection(half, view, options)
-        frame, counts = frame_of(half, options.temporal, options.temporal, selection)
-        for name, count in counts.items():
-            repaired[name] = repaired.get(name, 0) + count
-        frames.append(_with_layers(half, frame, layers))
-        color = selection.layers["color"]
-        if options.alpha and "alpha" in selection.layers:
-            alpha.append(pixels_within(half, selection.layers["alpha"], color))
-        for name in options.also:
-            passes[name].append(_finite(pixels_within(half, pass_place(half, name, view), color)))
-    _check_pair(job, frames)
-    motion = _motion(halves[0], view, options) if options.temporal else None
-    return Noisy(tuple(frames), tuple(alpha), {name: tuple(each) for name, each in passes.items()}, motion)
+def _is_large(image: ExrImage, job: FileJob) -> bool:
+    height, width = max(part.size for part in image.parts)
+    return height * width * len(image.views()) * (1 if job.other is None else 2) > LARGE_PIXELS
 
 
-def _motion(image: ExrImage, view: str, options: FileOptions) -> Image | None:
-    layers = image.select(view, options.layer).layers
-    return _finite(pixels_within(image, layers["motion"], layers["color"])) if "motion" in layers else None
+def _half(
+    job: FileJob, image: ExrImage, view: str, options: FileOptions, compact: bool, repaired: dict[str, int]
+) -> Noisy:
+    """What one file holds of a view: a frame, or one half of a pair."""
+    selection = _selection(image, view, options)
+    frame, counts = frame_of(image, options.temporal, options.temporal, selection, compact)
+    for name, count in counts.items():
+        repaired[name] = repaired.get(name, 0) + count
+    color = selection.layers["color"]
+    alpha: tuple[Image, ...] = ()
+    if options.alpha and "alpha" in selection.layers:
+        alpha = (pixels_within(image, selection.layers["alpha"], color),)
+    passes = {name: (_finite(pixels_within(image, pass_place(image, name, view), color)),) for name in options.also}
+    motion = None
+    if options.temporal and "motion" in selection.layers:
+        motion = _finite(pixels_within(image, selection.layers["motion"], color))
+    return Noisy((_with_layers(job, frame, compact),), alpha, passes, motion)
 
 
-def _check_pair(job: FileJob, frames: list[Frame]) -> None:
-    if len(frames) == 2:
-        try:
-            Pair(frames[0], frames[1])
-        except ValueError as error:
-            raise DatasetError(f"{job.source} and {job.other}: {error}") from error
+def _paired(job: FileJob, a: Noisy, b: Noisy) -> Noisy:
+    """Both halves as one; what lies beside them is the same. Raises `DatasetError` when they are no pair."""
+    first, second = a.frames[0], b.frames[0]
+    try:
+        Pair(first, second)
+    except ValueError as error:
+        raise DatasetError(f"{job.source} and {job.other}: {error}") from error
+    if job.albedo is not None:
+        second = replace(second, albedo=first.albedo)
+    if job.normal is not None:
+        second = replace(second, normal=first.normal)
+    passes = {name: a.passes[name] + b.passes[name] for name in a.passes}
+    return Noisy((first, second), a.alpha + b.alpha, passes, a.motion)
 
 
 def _selection(image: ExrImage, view: str, options: FileOptions) -> Selection:
@@ -127,11 +141,16 @@ def pass_place(image: ExrImage, name: str, view: str) -> Place:
     return place
 
 
-def _with_layers(image: ExrImage, frame: Frame, layers: Mapping[str, Image]) -> Frame:
+def _with_layers(job: FileJob, frame: Frame, compact: bool) -> Frame:
+    """The frame with the albedo and the normal that lie beside it."""
+    beside = {name: path for name, path in (("albedo", job.albedo), ("normal", job.normal)) if path is not None}
+    layers = {name: layer_of(read_exr(path), name) for name, path in beside.items()}
+    if compact:
+        layers = {name: as_half(layer) for name, layer in layers.items()}
     try:
         return replace(frame, albedo=layers.get("albedo", frame.albedo), normal=layers.get("normal", frame.normal))
     except ValueError as error:
-        raise DatasetError(f"{image.path} and the layers beside it: {error}") from error
+        raise DatasetError(f"{job.source} and the layers beside it: {error}") from error
 
 
 def _finite(pixels: Image) -> Image:
