@@ -35,3 +35,30 @@ def test_both_halves_are_read(tmp_path: Path) -> None:
     pair = read_pair_of(FileJob(job(tmp_path).source, tmp_path / "o.exr", other=tmp_path / "b.exr"), FileOptions())
     np.testing.assert_array_equal(pair.a.color, COLOR)
     np.testing.assert_array_equal(pair.b.color, 2 * COLOR)
+
+
+def test_large_pictures_keep_albedo_and_normal_as_the_file_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And weights that adapt are given float32 all the same."""
+    layers = [np.random.default_rng(seed).uniform(0, 0.5, COLOR.shape).astype(np.float16) for seed in (0, 1)]
+    albedo, normal = (layer.astype(np.float32) for layer in layers)
+    for name, color in (("a", COLOR), ("b", 2 * COLOR)):
+        write_frame(tmp_path / f"{name}.exr", Frame(color, albedo, normal))
+    pair = FileJob(tmp_path / "a.exr", tmp_path / "o.exr", other=tmp_path / "b.exr")
+    monkeypatch.setattr("denoiser.inference.reading.LARGE_PIXELS", 0)
+    frames = read_job(pair, FileOptions())[0][""]
+    for frame in frames:
+        assert frame.albedo is not None and frame.normal is not None and frame.albedo.dtype == np.float16
+        np.testing.assert_array_equal(frame.albedo, albedo)
+        np.testing.assert_array_equal(frame.normal, normal)
+    whole = read_pair_of(pair, FileOptions())
+    assert {layer.dtype for layer in whole.b.layers().values()} == {np.dtype(np.float32)}
+
+
+def test_a_layer_beside_serves_both_halves(tmp_path: Path) -> None:
+    write_frame(tmp_path / "albedo.exr", Frame(COLOR / 4))
+    pair = FileJob(job(tmp_path).source, tmp_path / "o.exr", tmp_path / "b.exr", albedo=tmp_path / "albedo.exr")
+    a, b = read_job(pair, FileOptions())[0][""]
+    assert a.albedo is b.albedo and a.albedo is not None
+    np.testing.assert_array_equal(a.albedo, COLOR / 4)
