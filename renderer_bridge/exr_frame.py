@@ -257,7 +257,7 @@ def _repair_normal(pixels: Image) -> tuple[Image, int]:
     for start in range(0, len(mended), _REPAIR_ROWS):
         rows = mended[start : start + _REPAIR_ROWS]
         with np.errstate(over="ignore"):
-            if np.einsum("hwc,hwc->hw", rows, rows).max(initial=0) < 0.999 * longest**2:
+            if np.einsum("hwc,hwc->hw", rows, rows).max(initial=0) < 0.9999 * longest**2:
                 continue
         length = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=-1, keepdims=True))
         if mended is pixels:

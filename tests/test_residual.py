@@ -124,7 +124,6 @@ def test_fog_before_a_black_background_is_denoised_where_no_sample_met_it() -> N
 
 @pytest.mark.parametrize("kept", [0, 10**6])
 def test_windows_change_nothing(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
-    """Of the picture and of the gains, which have windows of their own."""
     random = np.random.default_rng(5)
     a, b, fa, fb = (random.gamma(2, 0.5, (203, 135, 3)).astype(np.float32) for _ in range(4))
     fa[:, 100:] = fb[:, 100:] = 0  # sky
@@ -132,7 +131,6 @@ def test_windows_change_nothing(monkeypatch: pytest.MonkeyPatch, kept: int) -> N
     whole = with_what_is_left(halves, fa, fb)
     monkeypatch.setattr("denoiser.inference.residual.SIDE", 64)
     monkeypatch.setattr("denoiser.inference.residual.KEEP_PIXELS", kept)
-    monkeypatch.setattr("denoiser.inference.gains.SIDE", 40)
     for cut, uncut in zip(with_what_is_left(halves, fa, fb), whole, strict=True):
         np.testing.assert_allclose(cut, uncut, rtol=1e-4, atol=1e-5)  # order of float32 sums
 

@@ -64,7 +64,7 @@ def denoise_files(
 def denoise_file(job: FileJob, options: FileOptions, inspect: Inspect = unmet_needs) -> FileRecord:
     """Do one job, as a worker does. Raises `WeightsError` when the model cannot be loaded."""
     model = model_named(options.model)
-    return _written(job, _denoised(model, job, _read(model, job, options), options, inspect, None), options)
+    return _written(job, _denoised(model, job, _read(model, job, options, inspect), options, None), options)
 
 
 def _overlapped(
@@ -79,11 +79,11 @@ def _overlapped(
     ahead: Future[Loaded | FileRecord] | None = None
     behind: Future[FileRecord] | None = None
     for index, job in enumerate(jobs):
-        loaded = _read(model, job, options) if ahead is None else ahead.result()
+        loaded = _read(model, job, options, inspect) if ahead is None else ahead.result()
         large = isinstance(loaded, Loaded) and loaded.image is None
         following = jobs[index + 1 : index + 2]
-        ahead = reader.submit(_read, model, following[0], options) if following and not large else None
-        finished = _denoised(model, job, loaded, options, inspect, steady)
+        ahead = reader.submit(_read, model, following[0], options, inspect) if following and not large else None
+        finished = _denoised(model, job, loaded, options, steady)
         del loaded
         if behind is not None:
             yield behind.result()
@@ -100,13 +100,16 @@ def _overlapped(
 # Read
 
 
-def _read(model: Model, job: FileJob, options: FileOptions) -> Loaded | FileRecord:
+def _read(model: Model, job: FileJob, options: FileOptions, inspect: Inspect) -> Loaded | FileRecord:
+    """Read and inspect, which goes on while the picture before is denoised."""
     start = time.perf_counter()
     try:
         loaded = load(model, job, options)
+        said = [sentence for noisy in loaded.pictures.values() for sentence in inspect(model, noisy.frames)]
     except (N2NError, MemoryError) as error:
         return _failed(job, error)
-    return replace(loaded, record=replace(loaded.record, read_s=time.perf_counter() - start))
+    warnings = tuple(dict.fromkeys(said))
+    return replace(loaded, record=replace(loaded.record, warnings=warnings, read_s=time.perf_counter() - start))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -114,18 +117,12 @@ def _read(model: Model, job: FileJob, options: FileOptions) -> Loaded | FileReco
 
 
 def _denoised(
-    model: Model,
-    job: FileJob,
-    loaded: Loaded | FileRecord,
-    options: FileOptions,
-    inspect: Inspect,
-    steady: Steady | None,
+    model: Model, job: FileJob, loaded: Loaded | FileRecord, options: FileOptions, steady: Steady | None
 ) -> _Finished | FileRecord:
     if isinstance(loaded, FileRecord):
         return loaded
     start = time.perf_counter()
     try:
-        warnings = [sentence for noisy in loaded.pictures.values() for sentence in inspect(model, noisy.frames)]
         pictures = {
             view: denoise_picture(model, noisy, options, None if steady is None else functools.partial(steady, view))
             for view, noisy in loaded.pictures.items()
@@ -142,7 +139,6 @@ def _denoised(
         fireflies=sum(each.fireflies for each in every),
         taken=_mean([each.taken for each in every]),
         shares={name: _mean([each.shares[name] for each in every]) for name in every[0].shares},
-        warnings=tuple(dict.fromkeys(warnings)),
     )
     return _Finished(replace(loaded, pictures={}), pictures, record)  # what is noisy is let go of
 

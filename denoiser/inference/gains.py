@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from denoiser.filters import GAUSSIAN_RADIUS, gaussian
-from denoiser.windows import windows, with_margin
+from denoiser.windows import Window, with_margin
 
 NEIGHBOURHOODS = ((4.0, 1.0), (2.0, 3.0))
 """Gaussians over which powers are averaged: standard deviation in samples of a band, and the standard errors taken off
@@ -29,9 +29,6 @@ chance would pass for a detail that both halves missed. 1: up to 0.1 dB more, an
 NOTHING = 1e-24
 """A power, relative to the picture's, under which there is none: in black, roots and shares must have derivatives."""
 
-SIDE = 512
-"""Side of the windows in which gains are worked out."""
-
 _REACH = int(GAUSSIAN_RADIUS * max(deviation for deviation, _ in NEIGHBOURHOODS))
 
 
@@ -43,15 +40,11 @@ def pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
     return pooled
 
 
-def gains(powers: Tensor) -> Tensor:
+def gains(powers: Tensor, window: Window) -> Tensor:
     """Wiener gain of a band, signal / (signal + noise), RMS of the error both halves share there, and the power of what
-    is left after the gain, (3, h, w), from the powers (2, h, w)."""
-    height, width = powers.shape[1:]
-    result = powers.new_empty(3, height, width)
-    for window in windows(height, width, SIDE):
-        seen, inner = with_margin(window, _REACH, height, width)
-        result[:, *window] = _gains(powers[seen])[inner]
-    return result
+    is left after the gain, (3, rows, columns) of a window of the powers (2, h, w)."""
+    seen, inner = with_margin(window, _REACH, *powers.shape[1:])
+    return _gains(powers[seen])[inner]
 
 
 def _gains(powers: Tensor) -> Tensor:

@@ -83,14 +83,14 @@ def _returned(
     halves = _Halves(pair, denoised_a, denoised_b)
     bands = _Bands(halves, keep=height * width <= KEEP_PIXELS)
     cut = windows(height, width, SIDE, MARGIN)
-    filters = _filters(bands, cut, height, width)
+    powers = _powers(bands, cut, height, width)
     result, left = torch.empty_like(halves.fa), halves.fa.new_empty(1, 1, height, width)
     difference = (halves.fa - halves.fb) / 2 if apart else None
     for window in cut:
         parts, mean, brightness = bands.of(window)
         returned, remaining = torch.zeros_like(mean), torch.zeros_like(brightness)
         for level, (band_a, band_b) in enumerate(parts):
-            gain, rms, power = _grown(filters[level], 2**level, window).chunk(3, dim=1)
+            gain, rms, power = _grown_gains(powers[level], 2**level, window).chunk(3, dim=1)
             agreed_a, agreed_b = _agreed(band_a, band_b, rms)
             returned += gain * ((agreed_a + agreed_b) / 2)
             remaining += power
@@ -101,14 +101,14 @@ def _returned(
     return result, left, difference
 
 
-def _filters(bands: _Bands, cut: list[Window], height: int, width: int) -> list[Tensor]:
-    """What `gains` gives of each band, finest first."""
+def _powers(bands: _Bands, cut: list[Window], height: int, width: int) -> list[Tensor]:
+    """The powers (2, h, w) of each band, finest first."""
     sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(LEVELS)]
     powers = [bands.halves.fa.new_empty(2, *size) for size in sizes]
     for window in cut:
         for level, (band_a, band_b) in enumerate(bands.of(window)[0]):
             powers[level][:, *coarser(window, 2**level)] = pooled_powers(band_a, band_b, 2**level)
-    return [gains(powers.pop(0)) for _ in range(LEVELS)]  # of a large picture powers are large: each is let go of
+    return powers
 
 
 class _Halves:
@@ -222,13 +222,13 @@ def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> tuple[Tensor, Tensor
     return torch.clamp(band_a, -limit_a, limit_a), torch.clamp(band_b, -limit_b, limit_b)
 
 
-def _grown(maps: Tensor, step: int, window: Window) -> Tensor:
-    """A window of maps (C, h, w), interpolated to the picture's sampling, (1, C, rows, columns)."""
+def _grown_gains(powers: Tensor, step: int, window: Window) -> Tensor:
+    """The gains of a window of a band, interpolated to the picture's sampling, (1, 3, rows, columns)."""
     if step == 1:
-        return maps[None, :, *window]
-    coarse = coarser(window, step)
-    seen, inner = with_margin(coarse, 1, *maps.shape[1:])
-    grown = F.interpolate(maps[seen][None], scale_factor=step, mode="bilinear", align_corners=False)
+        return gains(powers, window)[None]
+    (_, *seen), inner = with_margin(coarser(window, step), 1, *powers.shape[1:])
+    coarse = gains(powers, (seen[0], seen[1]))
+    grown = F.interpolate(coarse[None], scale_factor=step, mode="bilinear", align_corners=False)
     rows, columns = (
         slice(part.start * step, part.start * step + extent.stop - extent.start)
         for part, extent in zip(inner[1:], window, strict=True)

@@ -38,14 +38,15 @@ CLAMPED_TEXT = (
 
 def check_clamped(frame: Frame) -> Finding:
     """Whether values stop at one limit in all channels. Gray pictures, and limits per sample, are not told apart."""
-    color = np.asarray(frame.color)
+    color = np.ascontiguousarray(frame.color)
     top = float(color.max())
-    rows, columns, channels = np.nonzero(color >= top * (1 - AT_THE_TOP))
+    reached, channels = np.divmod(np.flatnonzero(color >= top * (1 - AT_THE_TOP)), color.shape[2])
     if frame.normal is not None:  # a backdrop, clamped or not, is no noise
-        surface = np.asarray(frame.normal)[rows, columns].any(axis=1)
-        rows, columns, channels = rows[surface], columns[surface], channels[surface]
-    _, reached = np.unique(rows * color.shape[1] + columns, return_counts=True)
-    ragged = int((reached < np.unique(channels).size).sum())
+        normal = np.asarray(frame.normal)
+        surface = normal.reshape(-1, normal.shape[2])[reached].any(axis=1)
+        reached, channels = reached[surface], channels[surface]
+    _, times = np.unique(reached, return_counts=True)
+    ragged = int((times < np.unique(channels).size).sum())
     pixels = color.shape[0] * color.shape[1]
     text = CLAMPED_TEXT.format(top=top)
     return Finding("clamped", ragged / pixels, CLAMPED, "above", poisson_tail(ragged, BY_CHANCE * pixels), text)

@@ -93,7 +93,7 @@ def _facing(vectors: Vectors, surface: NDArray[np.bool_], camera: Camera) -> Fin
 
     Camera space differs between renderers: x to the left or right, z ahead or back.
     """
-    rays = patches(camera_rays(camera)).reshape(-1, 3)[surface]
+    rays = np.concatenate([patches(each[..., None]) for each in _rays(camera)], axis=3).reshape(-1, 3)[surface]
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     normals = vectors[surface]
     axes = camera.to_world[:3, :3] / np.linalg.norm(camera.to_world[:3, :3], axis=0)
@@ -127,8 +127,13 @@ def _has_corner(normals: Vectors) -> bool:
 
 def camera_rays(camera: Camera) -> Image:
     """Directions through the middles of the pixels, in the camera's own space, (H, W, 3), with a z of 1."""
+    return np.stack(_rays(camera), axis=-1, dtype=np.float32)
+
+
+def _rays(camera: Camera) -> tuple[NDArray[np.float64], ...]:
+    """Their components x, y, z, each (H, W), in little memory."""
     width, height = camera.resolution
     half = np.tan(np.radians(camera.fov_deg) / 2)
     x = (1 - (np.arange(width) + 0.5) / width * 2) * half
     y = (1 - (np.arange(height) + 0.5) / height * 2) * half * height / width
-    return np.stack(np.broadcast_arrays(x[None, :], y[:, None], 1.0), axis=-1, dtype=np.float32)
+    return np.broadcast_arrays(x[None, :], y[:, None], np.float64(1))
