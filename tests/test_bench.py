@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import apps.bench.batch as bench_batch
 import apps.bench.online as bench_online
 import apps.bench.plugin as bench_plugin
 from apps.bench.figure import in_turn
@@ -54,6 +55,17 @@ def test_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench_plugin, name, value)
     names = [figure.name for figure in bench_plugin.bench_plugin([BUILTIN_SCENE])]
     assert len(names) == 1 + 2 * len(bench_plugin.MODELS) * 2 and "derivative" in names[0]
+
+
+def test_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All frames are there, none twice, as alone: on threads of one number, for sums are of one order then."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(bench_batch, "SIZE", (96, 64))
+    monkeypatch.setattr(bench_batch, "KILLED_AFTER_S", 0.0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    sequence, workers = bench_batch.bench_batch(BUILTIN_SCENE, 5)
+    assert sequence.value.endswith("x") and "GiB" in sequence.detail
+    assert workers.value == workers.wanted and "not be there" not in workers.detail
 
 
 def test_window() -> None:

@@ -5,6 +5,7 @@
     python -m apps.bench --only flight rest growth window      training while rendering, about ten minutes
     python -m apps.bench --only check --scenes a.xml b.xml     alarms of the checks of n2n-denoise
     python -m apps.bench --only plugin --scenes a.xml b.xml    <integrator type="n2n"> beside the scene's own integrator
+    python -m apps.bench --only batch --frames 12              a folder of frames, also on two workers (needs Dask)
 
 Each figure is the median over pairs of runs taken in turn (ours, peer, ours, peer, ...), so that a machine whose speed
 drifts slows both. Absolute seconds are printed for orientation only.
@@ -13,7 +14,6 @@ drifts slows both. Absolute seconds are printed for orientation only.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,8 +29,9 @@ import torch
 import tyro
 from rich.table import Table
 
+from apps.bench.batch import bench_batch
 from apps.bench.check import bench_check
-from apps.bench.figure import Figure, in_turn
+from apps.bench.figure import Figure, in_turn, peak_bytes
 from apps.bench.online import bench_flight, bench_growth, bench_rest
 from apps.bench.plugin import bench_plugin
 from apps.bench.window import bench_window
@@ -51,7 +52,7 @@ from renderer_bridge.mitsuba_render import render_color, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 
-Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin"]
+Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin", "batch"]
 PARTS = get_args(Part)
 
 RENDER_SIZE = (320, 180)
@@ -73,6 +74,8 @@ class BenchConfig:
     scenes."""
     repeats: int = 5
     """Pairs of runs per figure."""
+    frames: int = 48
+    """Frames of the sequence of the part "batch"."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -93,6 +96,7 @@ def bench(config: BenchConfig) -> None:
         "growth": lambda config: bench_growth(config.scene),
         "window": lambda config: bench_window(config.scene),
         "check": lambda config: bench_check(config.scenes),
+        "batch": lambda config: bench_batch(config.scene, config.frames),
         "plugin": lambda config: bench_plugin(config.scenes or (config.scene,)),
     }
     table = Table(
@@ -253,12 +257,8 @@ def bench_memory(config: BenchConfig) -> Iterator[Figure]:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
-    peak = _peak_bytes(usage)
+    peak = peak_bytes(usage)
     value = f"{peak / 2**30:.2f} GiB" if process.returncode == 0 else f"failed with exit code {process.returncode}"
     yield Figure(
         "peak memory of n2n-denoise, 3840x2160", value, "at most 3 GiB", f"{seconds:.1f}, reading and writing too"
     )
-
-
-def _peak_bytes(usage: resource.struct_rusage) -> int:
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

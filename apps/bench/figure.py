@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,3 +32,8 @@ def _seconds(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+def peak_bytes(usage: resource.struct_rusage) -> int:
+    """Most memory of a process that ended."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
