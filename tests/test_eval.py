@@ -7,6 +7,7 @@ import importlib.util
 import io
 import math
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -371,6 +372,25 @@ def test_methods_are_chosen_by_name_in_that_order(tmp_path: Path, capsys: pytest
     assert "--methods" in (tmp_path / "report" / "index.html").read_text()
 
 
+def test_zero_shot_sees_the_halves_and_their_mean_or_half_a_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scene(tmp_path / "room")
+    given: list[int] = []
+
+    def pilot(pictures: Sequence[Image], albedo: Image | None, normal: Image | None) -> list[Image]:
+        given.append(len(pictures))
+        return [np.full_like(picture, picture.mean()) for picture in pictures]
+
+    monkeypatch.setattr("apps.eval.choosing.find_pilot", lambda name: pilot)
+    options = ("--methods", "noisy,noisy-single,zero-shot,zero-shot-single", "--repeats", "1")
+    assert run_eval(tmp_path / "room", tmp_path / "report", *options) == 0
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert list(rows) == ["noisy", "noisy-single", "zero-shot", "zero-shot-single"]
+    assert given == [3, 1]
+    assert float(rows["noisy-single"]["mse"]) > float(rows["noisy"]["mse"])  # half the samples
+
+
 @needs_oidn
 def test_weights_for_open_image_denoise_are_a_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_scene(tmp_path / "room")
@@ -418,6 +438,7 @@ def test_some_failed_is_exit_code_one_with_each_named(tmp_path: Path, capsys: py
         (("--only", "9*"), 2, "no pair fits '9*'; found 4spp"),
         (("--no-oidn", "--model", "absent.safetensors"), 1, "absent.safetensors"),
         (("--methods", "noisy,magic"), 2, "'magic' is unknown; accepted: noisy, ours"),
+        (("--methods", "n2n+oidn-single"), 2, "ours+oidn needs both halves; accepted: ours+oidn"),
         (("--methods", "absent.tza"), 2, "absent.tza: cannot be read"),
     ],
 )

@@ -66,9 +66,10 @@ class Command:
     model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Weights file, or name of shipped weights; may be given several times. Without it: the shipped default."""
     methods: str = ""
-    """Only these, in this order, with commas between: noisy, n2n, n2n-network, n2n-single, oidn, oidn_prefilter,
-    oidn_prefilter-single, n2n+oidn, optix (where Mitsuba has CUDA), and .tza files, weights of n2n-export --to oidn
-    that Open Image Denoise then runs. Without it: all that the options below ask for."""
+    """Only these, in this order, with commas between: noisy, n2n, n2n-network, oidn, oidn_prefilter, n2n+oidn,
+    zero-shot (slow), optix (where Mitsuba has CUDA), and .tza files, weights of n2n-export --to oidn that Open Image
+    Denoise then runs. With -single behind it a method sees half A alone. Without it: all that the options below ask
+    for."""
     network_alone: bool = False
     """Also measure the mean of the denoised halves alone, without the residual of the pair."""
     single: bool = False

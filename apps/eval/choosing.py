@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from apps.eval.views import NOISY, Method, noisy, ours, ours_alone, peer, peer_alone, piloted
+from denoiser.inference.piloted import denoise_frame_with, denoise_pair_with, find_pilot
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.model import Model, load_model
 from renderer_bridge.errors import UsageError
@@ -16,6 +17,7 @@ from renderer_bridge.frame import Denoised, Pair
 from renderer_bridge.mitsuba_optix import optix_denoised, require_optix
 
 OURS, OIDN, OIDN_PREFILTER, PILOTED, OPTIX = "ours", "oidn", "oidn_prefilter", "ours+oidn", "optix"
+ZERO_SHOT = "zero-shot"
 NETWORK, SINGLE = "-network", "-single"
 TZA = ".tza"
 
@@ -56,8 +58,8 @@ class Sources:
 def choose(names: Sequence[str], sources: Sources) -> tuple[dict[str, Method], dict[str, Method]]:
     """The methods of these names by their name in the table, and of those that can the forms that see half A alone.
 
-    "n2n" is another word for "ours", and stands for each of several weights. Raises `UsageError` for a name that is
-    none, `N2NError` for a method that does not run here.
+    "n2n" is another word for "ours", and stands for each of several weights; "-single" behind a name is its form that
+    sees half A alone. Raises `UsageError` for a name that is none, `N2NError` for a method that does not run here.
     """
     methods: dict[str, Method] = {}
     alone: dict[str, Method] = {}
@@ -76,19 +78,36 @@ def _made(name: str, sources: Sources) -> dict[str, Made]:
         OURS + NETWORK: lambda: {
             key + NETWORK: (ours(model, residual=False), None) for key, model in sources.models.items()
         },
-        OURS + SINGLE: lambda: {key + SINGLE: (ours_alone(model), None) for key, model in sources.models.items()},
         OIDN: lambda: {OIDN: (peer(sources.oidn), peer_alone(sources.oidn))},
         OIDN_PREFILTER: lambda: {OIDN_PREFILTER: (peer(sources.prefiltered), peer_alone(sources.prefiltered))},
-        OIDN_PREFILTER + SINGLE: lambda: {OIDN_PREFILTER + SINGLE: (peer_alone(sources.prefiltered), None)},
         PILOTED: lambda: {PILOTED: (piloted(sources.prefiltered), None)},
+        ZERO_SHOT: _zero_shot,
         OPTIX: _optix,
     }
+    if name.endswith(SINGLE):
+        return _of_half_a(name, sources)
     if name.endswith(TZA):
         custom = sources.custom(Path(name))
         return {Path(name).name: (peer(custom), peer_alone(custom))}
     if name not in makers:
         raise UsageError(f"--methods: {name!r} is unknown; accepted: {', '.join(makers)}, or a .tza file")
     return makers[name]()
+
+
+def _of_half_a(name: str, sources: Sources) -> dict[str, Made]:
+    plain = name.removesuffix(SINGLE)
+    made: dict[str, Made] = {
+        label + SINGLE: (alone, None) for label, (_, alone) in _made(plain, sources).items() if alone is not None
+    }
+    if not made:
+        raise UsageError(f"--methods: {name}: {plain} needs both halves; accepted: {plain}")
+    return made
+
+
+def _zero_shot() -> dict[str, Made]:
+    pilot = find_pilot(ZERO_SHOT)
+    assert pilot is not None
+    return {ZERO_SHOT: (lambda pair: denoise_pair_with(pilot, pair), lambda pair: denoise_frame_with(pilot, pair.a))}
 
 
 def _optix() -> dict[str, Made]:
