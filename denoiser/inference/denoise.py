@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from denoiser.devices import TensorFrame, TensorPair, compute_device, frame_on, pair_on
+from denoiser.devices import TensorFrame, TensorPair, compute_device, frame_on, give_memory_back, pair_on
 from denoiser.filters import box_mean
 from denoiser.inference.limit import limit_radiance
 from denoiser.inference.residual import return_residual
@@ -83,6 +83,8 @@ def denoise_pair(
     a, b = denoise_halves(model, halves, precision=precision, tile_pixels=tile_pixels)
     if not residual:
         return Denoised(color=to_image((a + b) / 2), error=to_image(standard_error(a, b)))
+    if a.shape[2] * a.shape[3] > tile_pixels:
+        give_memory_back()
     color, left = return_residual(halves, a, b)
     return Denoised(color=to_image(color), error=to_image(standard_error(a, b).hypot_(left)))
 

@@ -57,7 +57,7 @@ def _check_layers(frame: Frame, colors: Sequence[Pixels], repaired: Mapping[str,
         findings.append(black)
         if not black.alarm:
             slopes = follows(frame, colors)
-            findings += [check_display_color(frame, slopes), check_display_albedo(slopes)]
+            findings += [check_display_color(frame, slopes), check_display_albedo(frame, slopes)]
     if frame.normal is not None:
         findings += check_normals(frame, repaired.get("normal", 0))
     return findings

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer_bridge.check.edges import check_bent
 from renderer_bridge.check.finding import Finding, sign_test
 from renderer_bridge.check.patches import patches
 from renderer_bridge.frame import Frame, Pixels
@@ -45,6 +46,10 @@ BLACK_TEXT = (
     "albedo is black: give the renderer's albedo pass (Blender: Passes > Denoising Data; Mitsuba: aov integrator, "
     "albedo:albedo; pbrt: film gbuffer; Arnold: denoise_albedo; V-Ray: VRayDiffuseFilter), or leave the layer out"
 )
+BENT_TEXT = (
+    "albedo at edges is not the mean of both surfaces', as if it was encoded for a screen (sRGB, gamma 2.2): write the "
+    "albedo pass linear, without a view transform (in Blender, Arnold and V-Ray alike)"
+)
 DISPLAY_TEXT = (
     "color changes more than albedo does, as if albedo was encoded for a screen (sRGB, gamma 2.2): write the albedo "
     "pass linear, without a view transform (in Blender, Arnold and V-Ray alike)"
@@ -62,8 +67,12 @@ def check_black(frame: Frame) -> Finding:
     )
 
 
-def check_display_albedo(slopes: NDArray[np.float64]) -> Finding:
-    """Whether color follows albedo more than it should; `slopes` are those of `follows`."""
+def check_display_albedo(frame: Frame, slopes: NDArray[np.float64]) -> Finding:
+    """Whether albedo is encoded for a screen: told where two surfaces share pixels, or, where these or normals are
+    missing, from color that follows albedo more than it should; `slopes` are those of `follows`."""
+    bent = None if frame.normal is None else check_bent(frame, BENT_TEXT)
+    if bent is not None:
+        return bent
     p_value = sign_test(int((slopes > LINEAR[1]).sum()), slopes.size)
     median = float(np.median(slopes)) if slopes.size >= LEAST_SLOPES else 1.0
     return Finding("display albedo", median, FOLLOWS_MORE, "above", p_value, DISPLAY_TEXT)
