@@ -26,8 +26,8 @@ def job(folder: Path) -> FileJob:
 
 
 def test_a_job_is_read_without_being_done(tmp_path: Path) -> None:
-    pictures, repaired = read_job(job(tmp_path), FileOptions())
-    assert [len(frames) for frames in pictures.values()] == [1] and not repaired
+    given = read_job(job(tmp_path), FileOptions())
+    assert [len(frames) for frames in given.frames.values()] == [1] and not given.repaired and not given.findings
     assert not (tmp_path / "o.exr").exists()
 
 
@@ -47,7 +47,7 @@ def test_large_pictures_keep_albedo_and_normal_as_the_file_does(
         write_frame(tmp_path / f"{name}.exr", Frame(color, albedo, normal))
     pair = FileJob(tmp_path / "a.exr", tmp_path / "o.exr", other=tmp_path / "b.exr")
     monkeypatch.setattr("denoiser.inference.reading.LARGE_PIXELS", 0)
-    frames = read_job(pair, FileOptions())[0][""]
+    frames = read_job(pair, FileOptions()).frames[""]
     for frame in frames:
         assert frame.albedo is not None and frame.normal is not None and frame.albedo.dtype == np.float16
         np.testing.assert_array_equal(frame.albedo, albedo)
@@ -59,6 +59,6 @@ def test_large_pictures_keep_albedo_and_normal_as_the_file_does(
 def test_a_layer_beside_serves_both_halves(tmp_path: Path) -> None:
     write_frame(tmp_path / "albedo.exr", Frame(COLOR / 4))
     pair = FileJob(job(tmp_path).source, tmp_path / "o.exr", tmp_path / "b.exr", albedo=tmp_path / "albedo.exr")
-    a, b = read_job(pair, FileOptions())[0][""]
+    a, b = read_job(pair, FileOptions()).frames[""]
     assert a.albedo is b.albedo and a.albedo is not None
     np.testing.assert_array_equal(a.albedo, COLOR / 4)

@@ -21,13 +21,13 @@ def check(jobs: Sequence[FileJob], options: FileOptions) -> int:
     for job in jobs:
         name = f"{job.source} and {job.other}" if job.other is not None else f"{job.source}"
         try:
-            pictures, repaired = read_job(job, options)
+            given = read_job(job, options)
         except N2NError as error:
             progress_console.print(f"error: {error}")
             code = FAILED
             continue
-        for view, frames in pictures.items():
-            findings = findings_of(frames, repaired)
+        for view, frames in given.frames.items():
+            findings = [*given.findings, *findings_of(frames, given.repaired)]
             if len(jobs) == 1:
                 progress_console.print(_table(findings))
             code = max(code, _say(name + (f", view {view}" if view else ""), findings))

@@ -8,6 +8,7 @@ from pathlib import Path
 import OpenEXR
 from rich.table import Table
 
+from renderer_bridge.check.compression import compression_of
 from renderer_bridge.errors import ExrError
 from renderer_bridge.exr import ExrImage, read_exr
 from renderer_bridge.selection import Selection
@@ -47,7 +48,7 @@ def _uses(selections: list[Selection]) -> dict[tuple[int, str], str]:
 def _table(image: ExrImage, index: int, uses: dict[tuple[int, str], str]) -> Table:
     part = image.parts[index]
     height, width = part.size
-    compression = str(part.header.get("compression")).rpartition(".")[2].removesuffix("_COMPRESSION").lower()
+    compression = compression_of(image, index)
     kind = "tiled" if part.header.get("type") == OpenEXR.tiledimage else "scanline"
     left, top, _, _ = part.window
     where = f" at ({left}, {top})" if (left, top) != (0, 0) else ""

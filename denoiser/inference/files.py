@@ -105,7 +105,8 @@ def _read(model: Model, job: FileJob, options: FileOptions, inspect: Inspect) ->
     start = time.perf_counter()
     try:
         loaded = load(model, job, options)
-        said = [sentence for noisy in loaded.pictures.values() for sentence in inspect(model, noisy.frames)]
+        said = [finding.sentence for finding in loaded.findings if finding.alarm and finding.serious]
+        said += [sentence for noisy in loaded.pictures.values() for sentence in inspect(model, noisy.frames)]
     except (N2NError, MemoryError) as error:
         return _failed(job, error)
     warnings = tuple(dict.fromkeys(said))

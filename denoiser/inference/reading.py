@@ -12,6 +12,7 @@ from denoiser.inference.picture import Noisy
 from denoiser.inference.piloted import find_pilot
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import Model, load_model
+from renderer_bridge.check import Finding, check_compression
 from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr import ExrImage, read_exr
 from renderer_bridge.exr_frame import as_half, frame_of, layer_of, pixels_within
@@ -25,21 +26,36 @@ half floats, and what is not denoised is read anew when the result is written: 7
 
 @dataclass(frozen=True)
 class Loaded:
-    """A file in memory; `image` is None where it is large and has to be read again."""
+    """A file in memory; `image` is None where it is large and has to be read again.
+
+    `findings` are those of the files themselves, whatever their pictures hold.
+    """
 
     image: ExrImage | None
     selections: Mapping[str, Selection]
     pictures: Mapping[str, Noisy]
     record: FileRecord
+    findings: tuple[Finding, ...] = ()
 
 
-def read_job(job: FileJob, options: FileOptions) -> tuple[dict[str, tuple[Frame, ...]], Mapping[str, int]]:
-    """What a job would denoise: of each view the frame, or both halves; and the count of mended pixels by layer.
+@dataclass(frozen=True)
+class Given:
+    """What a job would denoise: of each view the frame, or both halves; the count of mended pixels by layer; and what
+    there is to say of the files themselves."""
+
+    frames: Mapping[str, tuple[Frame, ...]]
+    repaired: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+
+def read_job(job: FileJob, options: FileOptions) -> Given:
+    """What a job would denoise.
 
     Raises `WeightsError` when the model cannot be loaded, `ExrError` or `DatasetError` when the files are not usable.
     """
     loaded = load(model_named(options.model), job, options)
-    return {view: noisy.frames for view, noisy in loaded.pictures.items()}, loaded.record.repaired
+    frames = {view: noisy.frames for view, noisy in loaded.pictures.items()}
+    return Given(frames, loaded.record.repaired, loaded.findings)
 
 
 def read_pair_of(job: FileJob, options: FileOptions) -> Pair:
@@ -73,15 +89,21 @@ def load(model: Model, job: FileJob, options: FileOptions, compact: bool = True)
     for noisy in pictures.values():
         if options.select or find_pilot(options.pilot, options.sampler) is None:
             _require_layers(model, image, noisy.frames[0])
+    findings = _lossy(image, [selections[view] for view in usable])
     kept = None if large else image
     del image  # of a large pair, only one file is in memory at a time
     if job.other is not None:
         other = read_exr(job.other)
+        findings += _lossy(other, [other.select(view, options.layer) for view in usable])
         alone = replace(job, albedo=None, normal=None)
         for view, a in pictures.items():
             pictures[view] = _paired(job, a, _half(alone, other, view, options, compact, repaired))
     record = FileRecord(job, pictures[usable[0]].frames[0].size, repaired=repaired)
-    return Loaded(kept, selections, pictures, record)
+    return Loaded(kept, selections, pictures, record, tuple({each.sentence: each for each in findings}.values()))
+
+
+def _lossy(image: ExrImage, selections: list[Selection]) -> list[Finding]:
+    return [finding for selection in selections for finding in check_compression(image, selection)]
 
 
 def _is_large(image: ExrImage, job: FileJob) -> bool:
