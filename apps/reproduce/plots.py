@@ -64,9 +64,9 @@ def bars_by_image(rows: Sequence[Row], axes: Axes, variants: Sequence[str], test
     for index, variant in enumerate(variants):
         found = [_over_seeds(last, variant=variant, image=image) for image in images]
         at = np.arange(len(images)) + (index - (len(variants) - 1) / 2) * width
-        bars = axes.bar(at, [each.mean for each in found], width * 0.92, label=variant)
-        axes.errorbar(at, [each.mean for each in found], _halves(found), fmt="none", ecolor=ink, capsize=2)
-        axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=7)
+        means, whiskers = [each.mean for each in found], {"ecolor": ink, "capsize": 2}
+        bars = axes.bar(at, means, width * 0.92, yerr=_halves(found), error_kw=whiskers, label=variant)
+        axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=7)  # above the whiskers
         lowest = min(lowest, *(each.mean for each in found))
     axes.plot(np.arange(len(images)), inputs, "_", markersize=44, color=ink)
     axes.plot([], [], color=ink, label="input")  # a marker of that length would run into the legend's words

@@ -21,6 +21,7 @@ from apps.reproduce.corruptions import Random
 from apps.reproduce.figure import Bench, Progress, Row
 from apps.reproduce.measures import display_psnr
 from denoiser.loss import loss_l2
+from denoiser.model import NetworkName
 from denoiser.networks.unet import UNet
 from denoiser.paper import LEARNING_RATE, MINIBATCH
 from denoiser.training.config import TrainConfig
@@ -67,6 +68,7 @@ class Variant:
 class Size:
     """How long and how large: steps, side of the crops and of the tested pictures, and the optimizer's step size.
 
+    `network` is what the optimizer is told of; the figure builds it.
     Networks are tested `curve` times, at equal distances, the last time at the end.
     """
 
@@ -77,6 +79,7 @@ class Size:
     batch: int = MINIBATCH
     curve: int = 1
     optimizer: Literal["adam", "muon"] = "adam"
+    network: NetworkName = "unet"
 
     def config(self, seed: int) -> TrainConfig:
         """The trainer's configuration."""
@@ -84,6 +87,7 @@ class Size:
             steps=self.steps,
             batch=self.batch,
             crop=self.crop,
+            network=self.network,
             learning_rate=self.learning_rate,
             optimizer=self.optimizer,
             weight_decay=MUON_DECAY if self.optimizer == "muon" else 0.0,
