@@ -89,7 +89,7 @@ TRAININGS = (
 
 
 def _size(bench: Bench, curve: int) -> Size:
-    sizes = size(bench, (100, 400, 20_000), curve)
+    sizes = size(bench, (100, 200, 20_000), curve)
     return sizes if bench.scale == "full" else replace(sizes, network="kernel")
 
 
@@ -101,7 +101,7 @@ def _render(bench: Bench) -> Iterator[Progress]:
     """Render what is missing of the pairs: some views of some procedural scenes, with references."""
     if bench.pairs is not None:
         return
-    scenes, views, side, reference_spp = bench.pick((4, 3, 96, 256), (8, 3, 128, 512), (40, 8, 256, 2048))
+    scenes, views, side, reference_spp = bench.pick((4, 3, 96, 256), (8, 3, 128, 256), (40, 8, 256, 2048))
     set_variant("auto")
     for seed in range(scenes):
         folder = _pairs(bench) / f"{seed:03d}"
