@@ -35,6 +35,7 @@ from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
 from apps.denoise.listing import tables
 from apps.denoise.report import Report, said, table
+from apps.denoise.resuming import done_again, stretches
 from apps.jobs import DenoiseJob, WorkersDied, spread
 from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
@@ -232,7 +233,7 @@ def _many(config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], optio
         _say(f"{lone[0]}{f' and {len(lone) - 1} more' if len(lone) > 1 else ''}: a pair needs its .b.exr too")
     report, records = Report(jobs), []
     try:
-        for record in _followed(_records(config, todo, options), len(todo)):
+        for record in _followed(_records(config, jobs, todo, options), len(todo)):
             records.append(record)
             report.add(record)
     except KeyboardInterrupt:
@@ -250,10 +251,20 @@ def _many(config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], optio
     return FAILED if failed else DONE
 
 
-def _records(config: DenoiseConfig, todo: list[FileJob], options: FileOptions) -> Iterator[FileRecord]:
+def _records(
+    config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], options: FileOptions
+) -> Iterator[FileRecord]:
     """Here, in the order of the jobs, or on a cluster, as they end."""
+    if config.temporal:
+        found = stretches(jobs, todo)
+        again = done_again(found, jobs)
+        if again is not None:
+            _say(again)
+        for stretch in found:
+            yield from denoise_files(stretch.jobs, options, steady=Steady(), known=stretch.known)
+        return
     if config.dask is None:
-        yield from denoise_files(todo, options, steady=Steady() if config.temporal else None)
+        yield from denoise_files(todo, options)
         return
     try:
         for index, record in spread([DenoiseJob(job, options) for job in todo], config.dask):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -44,11 +44,16 @@ Steady = Callable[[str, Frame, Image | None, Denoised], Image]
 
 
 def denoise_files(
-    jobs: Sequence[FileJob], options: FileOptions, inspect: Inspect = unmet_needs, steady: Steady | None = None
+    jobs: Sequence[FileJob],
+    options: FileOptions,
+    inspect: Inspect = unmet_needs,
+    steady: Steady | None = None,
+    known: Collection[FileJob] = (),
 ) -> Iterator[FileRecord]:
     """Do `jobs` in their order and yield a record of each as soon as its file is written.
 
-    `steady` is given each result in turn, as `options.temporal` asks for.
+    `steady` is given each result in turn, as `options.temporal` asks for; those of the jobs `known` are for it alone,
+    neither written nor told of.
 
     Raises `WeightsError` before the first file when the model cannot be loaded; what is wrong with a file is told in
     its record.
@@ -56,7 +61,7 @@ def denoise_files(
     model = model_named(options.model)
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
         try:
-            yield from _overlapped(model, jobs, options, inspect, steady, reader, writer)
+            yield from _overlapped(model, jobs, options, inspect, steady, known, reader, writer)
         finally:
             reader.shutdown(cancel_futures=True)
 
@@ -73,6 +78,7 @@ def _overlapped(
     options: FileOptions,
     inspect: Inspect,
     steady: Steady | None,
+    known: Collection[FileJob],
     reader: ThreadPoolExecutor,
     writer: ThreadPoolExecutor,
 ) -> Iterator[FileRecord]:
@@ -85,6 +91,8 @@ def _overlapped(
         ahead = reader.submit(_read, model, following[0], options, inspect) if following and not large else None
         finished = _denoised(model, job, loaded, options, steady)
         del loaded
+        if job in known:
+            continue
         if behind is not None:
             yield behind.result()
         behind = writer.submit(_written, job, finished, options)
