@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from apps.flythrough.measure import Reference, Referenced, References
 from apps.flythrough.output import noisy_mean
@@ -163,6 +164,7 @@ def _draw(rows: Sequence[Row], axes: Axes) -> None:
     ink = axes.xaxis.label.get_color()
     axes.plot(frames, [_at(rows, "input_psnr", frame).mean for frame in frames], color=ink, linewidth=1, label="input")
     axes.set(xlabel="frame", ylabel="PSNR, dB")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plots.legend(axes)
 
 
