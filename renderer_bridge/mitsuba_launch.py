@@ -28,8 +28,8 @@ from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import derive_seed
 
 CHUNK_SAMPLES = 2**22  # samples per launch: about 5 s on two cores, 0.3 GB with all AOVs
-SHORT_S = 0.07  # seconds of a launch after which it is asked whether anybody waits for the picture
-FIRST_SAMPLES, GROWTH = 2**14, 4.0  # of the first two short launches, and from one to the next at most
+SHORT_S = 0.12  # seconds of a launch after which it is asked whether anybody waits for the picture
+LEAST_SAMPLES, GROWTH = 2**14, 4.0  # of a short launch, else tracing takes longer; from one to the next at most
 AOV_CHANNELS = {"albedo": 3, "sh_normal": 3, "position": 3, "depth": 1}
 
 
@@ -89,18 +89,25 @@ def mean_samples(
 
 
 def _short(launch: Launch, spp: int, stream: tuple[int, int], outdated: Outdated) -> Iterator[Sums]:
-    """Sums of some pixels after those of others, each launch of about `SHORT_S`; the next is traced while one runs."""
+    """Sums of some pixels after those of others, each launch of about `SHORT_S`; the next is traced while one runs.
+
+    Seconds are those of the processor: on a machine that has much else to do, ever shorter launches would be mostly
+    tracing, 0.03 s each.
+    """
+    import drjit as dr
+
     pixels = launch.size[0] * launch.size[1]
-    first, at_once, running, since = 0, max(1, FIRST_SAMPLES // spp), 0, 0.0
+    least = max(1, LEAST_SAMPLES // spp)
+    first, at_once, running, since = 0, least, 0, 0.0
     for index in itertools.count():
         part = slice(first, min(first + at_once, pixels))
         traced = _traced(launch, part, spp, derive_seed(*stream, index))
         wait(launch.scene)
         ask(outdated)
-        now = time.perf_counter()
+        now = time.process_time() / dr.thread_count()
         if running:
-            wanted = running * min(SHORT_S / (now - since), GROWTH)
-            at_once = max(1, int(min(wanted, CHUNK_SAMPLES / spp)))
+            wanted = running * min(SHORT_S / max(now - since, 1e-6), GROWTH)
+            at_once = max(least, int(min(wanted, CHUNK_SAMPLES / spp)))
         running, since, first = part.stop - part.start, now, part.stop
         sums = _summed(traced, spp)
         evaluate(launch.scene, *sums)

@@ -58,7 +58,7 @@ def test_what_nobody_waits_for_is_given_up_between_launches(noisy_room: MitsubaS
 def test_short_launches_make_the_same_picture_but_for_its_noise(
     noisy_room: MitsubaScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mitsuba_launch, "FIRST_SAMPLES", 40)
+    monkeypatch.setattr(mitsuba_launch, "LEAST_SAMPLES", 40)
     monkeypatch.setattr(mitsuba_launch, "GROWTH", 1.5)
     asked: list[bool] = []
     camera, spp = noisy_room.camera(), 64
