@@ -1,13 +1,14 @@
 """Frames of a finished sequence, in their order: each takes the last result along, so that the picture flickers less.
 
 Where frames hold positions and a camera, the last result is reprojected (`online.reprojection`). Where they hold motion
-vectors instead, it is read where they point to; renderers disagree on their signs, so that those are taken under which
-the last picture resembles the new one most, and none where no motion at all resembles it more.
+vectors instead, it is read where they point to; renderers disagree on their signs, so that where these are not known
+those are taken under which the last picture resembles the new one most, and none where no motion at all resembles it
+more.
 """
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +20,16 @@ from denoiser.devices import TensorFrame, frame_on
 from denoiser.transforms import to_image, to_nchw, tone_map
 from online.reprojection import DEFAULTS, History, ReprojectionConfig, blend, clipped
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Denoised, Frame, Image
+from renderer_bridge.frame import Denoised, Frame, Image, Motion
 
-SIGNS = tuple(itertools.product((1.0, -1.0), repeat=2))
+SIGNS = ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0))
 """Of motion vectors (x, y): to the last place or from it, y down or up."""
 
 _LEAST_GAIN = 0.98
 """Most difference to the last picture, over that without any motion, at which motion vectors are believed."""
+
+_LEAST_MOTION = 0.5
+"""Pixels: less may lead anywhere."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,19 @@ class _Moved:
 class Steady:
     """Takes the results of a sequence in their order and gives each blended with the last.
 
-    One of them serves one sequence; several views have a history each.
+    One of them serves one sequence; several views have a history each. `astray` counts frames whose motion vectors led
+    to nothing that was like them in the last.
     """
 
     def __init__(self, config: ReprojectionConfig = DEFAULTS) -> None:
+        self.astray = 0
         self._config = config
         self._histories: dict[str, History | _Moved] = {}
 
-    def __call__(self, view: str, frame: Frame, motion: Image | None, denoised: Denoised) -> Image:
+    def __call__(self, view: str, frame: Frame, motion: Motion | None, denoised: Denoised) -> Image:
         """The picture of `frame`, linear radiance (H, W, 3), steadied.
 
-        `motion` (H, W, 2) is in pixels, of any sign. Raises `DatasetError` when the frame has neither camera, position
-        and normal nor motion.
+        Raises `DatasetError` when the frame has neither camera, position and normal nor motion.
         """
         color = to_nchw(denoised.color)
         error = None if denoised.error is None else to_nchw(denoised.error)
@@ -66,7 +71,13 @@ class Steady:
                 "the frame has neither motion vectors nor camera, position and normal; --temporal needs one"
             )
         moved = last if isinstance(last, _Moved) and last.color.shape == color.shape else None
-        steadied, self._histories[view] = _carry(color, frame_on(frame), to_nchw(motion), moved, error, self._config)
+        way = torch.zeros_like(color[:, :2])
+        if moved is not None:
+            way = to_nchw(motion.pixels)
+            signs = _signs(color, way, moved, SIGNS if motion.signs is None else (motion.signs,))
+            self.astray += bool((way.abs() > _LEAST_MOTION).any() and not signs.any())
+            way = way * signs
+        steadied, self._histories[view] = _carry(color, frame_on(frame), way, moved, error, self._config)
         return to_image(steadied)
 
 
@@ -90,7 +101,7 @@ def _carry(
     """`color` blended with the last result along `motion`, and what the next frame needs; (1, 3, H, W)."""
     age = torch.zeros_like(color[:, :1])
     if last is not None:
-        warped, seen = _read_along(last, motion * _sign(color, motion, last), frame, config)
+        warped, seen = _read_along(last, motion, frame, config)
         if seen.float().mean() >= config.least_used:
             age = torch.where(seen, warped[:, 3:4], 0)
             old = clipped(warped[:, :3], color, error, config)
@@ -126,12 +137,12 @@ def _places(motion: Tensor) -> Tensor:
     return torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], dim=-1)
 
 
-def _sign(color: Tensor, motion: Tensor, last: _Moved) -> Tensor:
-    """The signs (1, 2, 1, 1) under which the last picture, read along `motion`, is most like `color`; 0 for none."""
+def _signs(color: Tensor, motion: Tensor, last: _Moved, possible: Sequence[tuple[float, float]]) -> Tensor:
+    """Which of the possible signs lead to what is most like `color` in the last picture, (1, 2, 1, 1); 0 for none."""
     new = tone_map(color)
     still = (tone_map(last.color) - new).abs().mean()
     best, least = torch.zeros(2), still * _LEAST_GAIN
-    for signs in SIGNS:
+    for signs in possible:
         place = _places(motion * torch.tensor(signs, device=motion.device).view(1, 2, 1, 1))
         old = F.grid_sample(tone_map(last.color), place, mode="bilinear", padding_mode="border", align_corners=False)
         difference = (old - new).abs().mean()

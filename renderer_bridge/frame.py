@@ -1,4 +1,4 @@
-"""The values that cross walls: `Camera`, `Frame`, `Pair`, `Denoised`. Frozen, and checked when built."""
+"""The values that cross walls: `Camera`, `Frame`, `Pair`, `Motion`, `Denoised`. Frozen, and checked when built."""
 
 from __future__ import annotations
 
@@ -131,6 +131,18 @@ def _same_picture(a: Image, b: Image) -> bool:
 
 def _same_view(a: Camera, b: Camera) -> bool:
     return bool(np.allclose(a.to_world, b.to_world) and np.isclose(a.fov_deg, b.fov_deg))
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where the pixels of a frame were in the last one, or are in relation to it.
+
+    `pixels` is float32 (H, W, 2), distances in pixels along rows and columns. Times `signs` they lead to the place in
+    the last frame, to the right and down; None where nobody knows what signs the renderer gives them.
+    """
+
+    pixels: Image
+    signs: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

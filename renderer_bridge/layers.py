@@ -16,6 +16,9 @@ Sources, read in the renderers' public code and manuals:
   in world space, `Z`. Its `diffuse` is light, not albedo.
 - Karma, "AOVs" in Houdini's manual: the beauty is `C`, a light group `C_<tag>`; ray-level outputs come from `ray:hitN`,
   `ray:hitP` and `ray:hitPz` and are usually called so.
+- Motion vectors are in pixels. Cycles' `Vector` holds in X and Y the place in the last frame less the one in this
+  (`primitive_motion_vector` in `intern/cycles/kernel/geom/primitive.h`), y upwards; Z and W lead to the next frame.
+  Others have signs of their own, and MoonRay half widths in the place of pixels.
 - V-Ray, manual of its render elements: `VRayDiffuseFilter` or `diffuseFilter`, suffixes `.red .green .blue` too;
   `effectsResult` holds an already denoised picture and so comes last; normals are in *camera* space (`VRayNormals`) or
   screen space (`VRayBumpNormals`).
@@ -128,6 +131,15 @@ def find_alpha(channel_names: Iterable[str], color: str) -> str | None:
     layer = color.lower().rpartition(".")[0]
     wanted = [f"{layer}.{suffix}" if layer else suffix for suffix in _ALPHA]
     return next((lower[name] for name in wanted if name in lower), None)
+
+
+def motion_signs(names: tuple[str, ...]) -> tuple[float, float] | None:
+    """Signs under which motion vectors lead to the last frame, to the right and down; None for an unknown convention.
+
+    Known are those of Cycles.
+    """
+    layer = names[0].lower().rpartition(".")[0]
+    return (1.0, -1.0) if layer == "vector" or layer.endswith(".vector") else None
 
 
 def is_luminance_chroma(names: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from renderer_bridge.layers import (
     find_layer,
     find_named,
     is_luminance_chroma,
+    motion_signs,
 )
 
 
@@ -111,6 +112,9 @@ def test_motion_has_two_components() -> None:
     cycles = [f"ViewLayer.Vector.{suffix}" for suffix in "WXYZ"]
     assert find_layer([*PLAIN, *cycles], "motion") == ("ViewLayer.Vector.X", "ViewLayer.Vector.Y")
     assert find_layer([*PLAIN, *rgb("motionvector")], "motion") == ("motionvector.R", "motionvector.G")
+    assert motion_signs(("ViewLayer.Vector.X", "ViewLayer.Vector.Y")) == (1, -1)
+    assert motion_signs(("Vector.X", "Vector.Y")) == (1, -1)
+    assert motion_signs(("motionvector.R", "motionvector.G")) is None
 
 
 def test_a_layer_is_named_in_full_or_by_its_end() -> None:

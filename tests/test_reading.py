@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from fake_denoising import halve
 
-from denoiser.inference.reading import read_job, read_pair_of
+from denoiser.inference import reading
+from denoiser.inference.reading import load, read_job, read_pair_of
 from denoiser.inference.records import FileJob, FileOptions
+from renderer_bridge.exr import ExrImage, ExrPart, write_exr
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame
 
@@ -62,3 +64,14 @@ def test_a_layer_beside_serves_both_halves(tmp_path: Path) -> None:
     a, b = read_job(pair, FileOptions()).frames[""]
     assert a.albedo is b.albedo and a.albedo is not None
     np.testing.assert_array_equal(a.albedo, COLOR / 4)
+
+
+def test_motion_of_cycles_comes_with_its_signs(tmp_path: Path) -> None:
+    channels = {name: np.ones((4, 5), np.float32) for name in ("R", "G", "B")}
+    vectors = {f"ViewLayer.Vector.{c}": np.full((4, 5), i, np.float32) for i, c in enumerate("XYZW")}
+    write_exr(tmp_path / "x.exr", ExrImage((ExrPart("", {}, channels | vectors),), tmp_path / "x.exr"))
+    options = FileOptions(temporal=True)
+    loaded = load(reading.model_named(options.model), FileJob(tmp_path / "x.exr", tmp_path / "o.exr"), options)
+    motion = loaded.pictures[""].motion
+    assert motion is not None and motion.signs == (1, -1)
+    np.testing.assert_array_equal(motion.pixels[0, 0], [0, 1])

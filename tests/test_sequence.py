@@ -10,7 +10,7 @@ from denoiser.metrics import tone_map
 from online.flicker import temporal_error
 from online.sequence import SIGNS, Steady
 from renderer_bridge.errors import DatasetError
-from renderer_bridge.frame import Denoised, Frame, Image
+from renderer_bridge.frame import Denoised, Frame, Image, Motion
 
 FRAMES = 5
 NOISE = 0.2
@@ -54,7 +54,8 @@ def test_motion_vectors_of_any_sign_lead_there_too(signs: tuple[float, float]) -
     motion[...] = np.array([-2, -1]) * signs
     for i in range(FRAMES):
         denoised = noisy(scrolled(i), i)
-        steadied = steady("", Frame(denoised.color), motion, denoised)
+        steadied = steady("", Frame(denoised.color), Motion(motion), denoised)
+    assert not steady.astray
     assert error_of(steadied, scrolled(FRAMES - 1)) < 0.85 * error_of(denoised.color, scrolled(FRAMES - 1))
 
 
@@ -63,11 +64,24 @@ def test_motion_that_leads_nowhere_is_not_believed() -> None:
     wrong = np.full((40, 60, 2), [9.0, -5.0], np.float32)
     still = np.zeros_like(wrong)
     for i in range(3):
-        results = [each("", Frame(scrolled(0)), motion, noisy(scrolled(0), i)) for each, motion in ((steady, wrong),)]
+        result = steady("", Frame(scrolled(0)), Motion(wrong), noisy(scrolled(0), i))
     expected = Steady()
     for i in range(3):
-        plain = expected("", Frame(scrolled(0)), still, noisy(scrolled(0), i))
-    np.testing.assert_array_equal(results[0], plain)
+        plain = expected("", Frame(scrolled(0)), Motion(still), noisy(scrolled(0), i))
+    np.testing.assert_array_equal(result, plain)
+    assert steady.astray == 2 and not expected.astray  # the first has no last frame
+
+
+def test_known_signs_are_not_guessed() -> None:
+    """Under wrong ones a motion leads nowhere, though others would do."""
+    motion = np.zeros((40, 60, 2), np.float32) + np.float32([-2, 1])  # to the last place; y upwards, as in Cycles
+    known, wrong = Steady(), Steady()
+    for i in range(FRAMES):
+        denoised = noisy(scrolled(i), i)
+        right = known("", Frame(denoised.color), Motion(motion, (1.0, -1.0)), denoised)
+        wrong("", Frame(denoised.color), Motion(motion, (-1.0, 1.0)), denoised)
+    assert not known.astray and wrong.astray == FRAMES - 1
+    assert error_of(right, scrolled(FRAMES - 1)) < 0.85 * error_of(denoised.color, scrolled(FRAMES - 1))
 
 
 def test_a_cut_and_another_size_begin_anew() -> None:
@@ -78,12 +92,12 @@ def test_a_cut_and_another_size_begin_anew() -> None:
         picture = steady("", truth, None, denoised)
     np.testing.assert_allclose(picture, denoised.color, rtol=1e-6)
     small, motion = noisy(scrolled(0, (20, 30)), 0), np.zeros((20, 30, 2), np.float32)
-    np.testing.assert_allclose(steady("", Frame(small.color), motion, small), small.color, rtol=1e-6)
+    np.testing.assert_allclose(steady("", Frame(small.color), Motion(motion), small), small.color, rtol=1e-6)
 
 
 def test_views_have_a_history_each() -> None:
     steady = Steady()
-    motion = np.zeros((40, 60, 2), np.float32)
+    motion = Motion(np.zeros((40, 60, 2), np.float32))
     first, second = noisy(scrolled(0), 0), noisy(scrolled(7), 1)
     steady("left", Frame(first.color), motion, first)
     np.testing.assert_allclose(steady("right", Frame(second.color), motion, second), second.color, rtol=1e-6)

@@ -35,7 +35,7 @@ from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
 from apps.denoise.listing import tables
 from apps.denoise.report import Report, said, table
-from apps.denoise.resuming import done_again, stretches
+from apps.denoise.resuming import ASTRAY, done_again, stretches
 from apps.jobs import DenoiseJob, WorkersDied, spread
 from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
@@ -261,7 +261,10 @@ def _records(
         if again is not None:
             _say(again)
         for stretch in found:
-            yield from denoise_files(stretch.jobs, options, steady=Steady(), known=stretch.known)
+            steady = Steady()
+            yield from denoise_files(stretch.jobs, options, steady=steady, known=stretch.known)
+            if steady.astray:
+                _say(f"--temporal: {steady.astray} {ASTRAY}")
         return
     if config.dask is None:
         yield from denoise_files(todo, options)

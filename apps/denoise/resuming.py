@@ -1,4 +1,4 @@
-"""What --temporal does again where results of an earlier run are there: history comes from pictures, not from files."""
+"""What --temporal does again where results of an earlier run are there, and what it says of a sequence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from denoiser.inference.records import FileJob
 FRAMES_BEFORE = 8
 """Frames done again for the history of the next. Each holds at most two thirds of the last one (`online.reprojection`),
 so that at most 4 % of a picture's history is what came before them. From the first frame on it is the very same."""
+
+ASTRAY = (
+    "frames have motion vectors that lead to nothing like them in the last frame, and took it along as if nothing "
+    "moved; vectors to or from the last frame in pixels are needed (Blender: pass Vector; V-Ray: velocity, not clamped)"
+)
 
 
 @dataclass(frozen=True)

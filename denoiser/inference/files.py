@@ -22,7 +22,7 @@ from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import Model
 from renderer_bridge.errors import N2NError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
-from renderer_bridge.frame import Denoised, Frame, Image
+from renderer_bridge.frame import Denoised, Frame, Image, Motion
 from renderer_bridge.selection import Selection
 
 ERROR_LAYER = "n2n.error"
@@ -39,7 +39,7 @@ class _Finished:
     record: FileRecord
 
 
-Steady = Callable[[str, Frame, Image | None, Denoised], Image]
+Steady = Callable[[str, Frame, Motion | None, Denoised], Image]
 """Takes the results of a sequence in their order - view, frame, motion, result - and gives each a steadier color."""
 
 

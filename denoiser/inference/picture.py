@@ -16,21 +16,21 @@ from denoiser.inference.records import FileOptions
 from denoiser.inference.select import select_pair
 from denoiser.inference.shares import share_by, share_out
 from denoiser.model import Model, load_model
-from renderer_bridge.frame import Denoised, Frame, Image, Pair
+from renderer_bridge.frame import Denoised, Frame, Image, Motion, Pair
 
 
 @dataclass(frozen=True)
 class Noisy:
     """A picture as read: one frame or the two halves of a pair; of each half also alpha (H, W, 1) and passes (H, W, 3).
 
-    `alpha` is empty, and so is each list of `passes`, where none is to be denoised. `motion` (H, W, 2) leads to the
-    last frame or from it, in pixels.
+    `alpha` is empty, and so is each list of `passes`, where none is to be denoised. `motion` leads to the last
+    frame.
     """
 
     frames: tuple[Frame, ...]
     alpha: tuple[Image, ...] = ()
     passes: Mapping[str, tuple[Image, ...]] = field(default_factory=dict)
-    motion: Image | None = None
+    motion: Motion | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Cleaned:
     shares: Mapping[str, float]
 
 
-After = Callable[[Frame, Image | None, Denoised], Image]
+After = Callable[[Frame, Motion | None, Denoised], Image]
 """Changes a denoised picture of a frame, with its motion, before it is blended and shared out: gives its color."""
 
 

@@ -16,7 +16,8 @@ from renderer_bridge.check import Finding, check_compression
 from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr import ExrImage, read_exr
 from renderer_bridge.exr_frame import as_half, frame_of, layer_of, pixels_within
-from renderer_bridge.frame import Frame, Image, Pair
+from renderer_bridge.frame import Frame, Image, Motion, Pair
+from renderer_bridge.layers import motion_signs
 from renderer_bridge.selection import Place, Selection, find_picture
 
 LARGE_PIXELS = 7_500_000
@@ -126,7 +127,8 @@ def _half(
     passes = {name: (_finite(pixels_within(image, pass_place(image, name, view), color)),) for name in options.also}
     motion = None
     if options.temporal and "motion" in selection.layers:
-        motion = _finite(pixels_within(image, selection.layers["motion"], color))
+        place = selection.layers["motion"]
+        motion = Motion(_finite(pixels_within(image, place, color)), motion_signs(place.channels))
     return Noisy((_with_layers(job, frame, compact),), alpha, passes, motion)
 
 
