@@ -20,10 +20,11 @@ from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import load_model
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Frame, Image, Pair
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, render_pairs
+from renderer_bridge.mitsuba_pairs import PairRequest, render_pairs
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.pair_folder import list_pairs, read_pair
+from renderer_bridge.seeds import SppRange
 
 OUTPUT = Path("out/demo")
 SPP = 8  # of each half

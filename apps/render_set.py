@@ -17,8 +17,9 @@ from apps.command import FAILED, run
 from apps.pictures import contact_sheet, write_png
 from renderer_bridge.errors import UsageError
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange
+from renderer_bridge.mitsuba_pairs import PairRequest
 from renderer_bridge.pair_folder import list_pairs
+from renderer_bridge.seeds import SppRange
 from renderer_bridge.training_set import render_set, scene_jobs
 
 SHEET = "contact_sheet.png"

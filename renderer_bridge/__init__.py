@@ -18,11 +18,12 @@ from renderer_bridge.errors import (
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 from renderer_bridge.exr_frame import read_frame, write_frame
 from renderer_bridge.frame import Camera, Denoised, Frame, Pair
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, render_pairs
+from renderer_bridge.mitsuba_pairs import PairRequest, ViewRecord, render_pairs
 from renderer_bridge.mitsuba_render import render_aovs, render_color, render_frame, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair, read_target
+from renderer_bridge.seeds import SppRange
 
 __all__ = [
     "BUILTIN_SCENE",

@@ -27,6 +27,8 @@ MOVE = (0.05, 0.6)  # distance from the scene's camera, as a share of the median
 CLEARANCE = 0.06  # free space around a camera, as the same share
 CLEARANCE_RAYS = 128
 FOV_FACTOR = (0.75, 1.25)
+NEAR_MOVE = (0.01, 0.06)  # as MOVE, of views that are to see what the scene's camera sees
+NEAR_CLEARANCE = 0.01  # the scene's own camera may stand at a wall, as in the classroom
 PROBE_SIDE, PROBE_SPP = 24, 8  # longer side in pixels
 PROBED: AovKind = "first-hit"  # whatever the pairs show: the same seed places the same cameras
 LEAST_LIGHT = 0.1  # mean radiance of a view over that of the scene's own view
@@ -53,8 +55,9 @@ class _Sight:
     detail: float
 
 
-def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) -> list[Camera]:
-    """`count` cameras: the scene's own first, then seeded ones around it.
+def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0, near: bool = False) -> list[Camera]:
+    """`count` cameras: the scene's own first, then seeded ones around it; `near` ones a step aside, looking at the same
+    middle, as the next frames of a shot would.
 
     Raises `SceneError` when no free and lit place is found, which happens when the scene's camera sees nothing.
     """
@@ -62,7 +65,7 @@ def seeded_cameras(scene: MitsubaScene, count: int, seed: int, sensor: int = 0) 
     if count == 1:
         return [own]
     around = _look_around(scene, own, sensor, seed)
-    return [own] + [_find_camera(scene, own, around, sensor, seed, index) for index in range(1, count)]
+    return [own] + [_find_camera(scene, own, around, sensor, seed, index, near) for index in range(1, count)]
 
 
 def _look_around(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Surroundings:
@@ -85,11 +88,14 @@ def _sight(scene: MitsubaScene, camera: Camera, sensor: int, seed: int) -> _Sigh
     return _Sight(float(color.mean()), float((layers["depth"] > 0).mean()), float(detail))
 
 
-def _find_camera(scene: MitsubaScene, own: Camera, around: _Surroundings, sensor: int, seed: int, index: int) -> Camera:
+def _find_camera(
+    scene: MitsubaScene, own: Camera, around: _Surroundings, sensor: int, seed: int, index: int, near: bool
+) -> Camera:
+    propose, clearance = (_propose_near, NEAR_CLEARANCE) if near else (_propose, CLEARANCE)
     for attempt in range(TRIES):
         random = np.random.default_rng([seed, *CAMERA_STREAM, index, attempt])
-        camera = _propose(random, own, around)
-        if camera is None or not _is_free(scene, own, camera, around):
+        camera = propose(random, own, around)
+        if camera is None or not _is_free(scene, own, camera, clearance * around.distance):
             continue
         if _is_worth_a_view(scene, camera, around, sensor, seed):
             return camera
@@ -112,9 +118,16 @@ def _propose(random: np.random.Generator, own: Camera, around: _Surroundings) ->
     return Camera(look_at(origin, target, own.to_world[:3, 1]), fov_deg, own.resolution)
 
 
-def _is_free(scene: MitsubaScene, own: Camera, camera: Camera, around: _Surroundings) -> bool:
-    """Whether the way from the scene's own camera is free, and a sphere around the new one."""
-    clearance = CLEARANCE * around.distance
+def _propose_near(random: np.random.Generator, own: Camera, around: _Surroundings) -> Camera:
+    """A camera moved by a small random step that looks at the same point ahead."""
+    direction = random.normal(size=3)
+    step = direction / np.linalg.norm(direction) * random.uniform(*NEAR_MOVE) * around.distance
+    target = own.origin + own.to_world[:3, 2] * around.distance
+    return Camera(look_at(own.origin + step, target, own.to_world[:3, 1]), own.fov_deg, own.resolution)
+
+
+def _is_free(scene: MitsubaScene, own: Camera, camera: Camera, clearance: float) -> bool:
+    """Whether the way from the scene's own camera is free, and a sphere of `clearance` around the new one."""
     way = camera.origin - own.origin
     length = float(np.linalg.norm(way))
     if cast_rays(scene, own.origin, way[None] / length)[0] < length + clearance:

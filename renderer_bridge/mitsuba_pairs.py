@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ import numpy as np
 
 from renderer_bridge.atomic import write_text
 from renderer_bridge.camera_path import load_camera_path
-from renderer_bridge.errors import DatasetError, ExrError, UsageError
+from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import frame_of, write_frame
 from renderer_bridge.frame import Camera, Frame
@@ -29,38 +28,14 @@ from renderer_bridge.mitsuba_aovs import KINDS, AovKind, kind_for
 from renderer_bridge.mitsuba_cameras import seeded_cameras
 from renderer_bridge.mitsuba_render import LEAST_AOV_SPP, Rendered, render_color, render_frame
 from renderer_bridge.mitsuba_scene import MitsubaScene
-from renderer_bridge.seeds import derive_seed, pair_seeds
+from renderer_bridge.seeds import SppRange, derive_seed, pair_seeds
 
 FORMAT = 1
 MANIFEST = "pairs.json"
 FIRST_KIND: AovKind = "first-hit"  # that of files older than the choice
-OLDER = {"defines": {}, "target_spp": 0, "aovs": FIRST_KIND}  # what older manifests do not say
-SPP_STREAM, REFERENCE_STREAM, TARGET_STREAM = 11, 12, 13  # derive_seed: apart from the seeds of the halves (0 and 1)
+OLDER = {"defines": {}, "target_spp": 0, "aovs": FIRST_KIND, "near": False}  # what older manifests do not say
+REFERENCE_STREAM, TARGET_STREAM = 12, 13  # derive_seed: apart from the seeds of the halves (0 and 1) and `SPP_STREAM`
 ADDED_LATER = ("reference_spp", "target_spp")  # of a request: 0 may become any number when a folder is continued
-
-
-@dataclass(frozen=True)
-class SppRange:
-    """Samples per pixel of a view: drawn log-uniformly from `low` to `high`, both included."""
-
-    low: int
-    high: int
-
-    @classmethod
-    def parse(cls, text: str) -> SppRange:
-        """From "8" or "1..32". Raises `UsageError` for anything else, or below 1."""
-        found = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:\.\.\s*([0-9]{1,9})\s*)?", text)
-        if found is None:
-            raise UsageError(f"spp {text!r}: a number such as 8 or a range such as 1..32 is accepted")
-        low, high = int(found[1]), int(found[2] or found[1])
-        if low < 1 or high < low:
-            raise UsageError(f"spp {text!r}: at least 1 sample per pixel is needed, and a range must not fall")
-        return cls(low, high)
-
-    def draw(self, seed: int, view: int) -> int:
-        """The samples per pixel of one view, a function of (seed, view)."""
-        uniform = np.random.default_rng([seed, view, SPP_STREAM]).uniform()
-        return min(self.high, int(self.low * ((self.high + 1) / self.low) ** uniform))
 
 
 @dataclass(frozen=True)
@@ -68,11 +43,12 @@ class PairRequest:
     """What a pair dataset is to hold.
 
     `aov_spp` None means at least `LEAST_AOV_SPP`; 0 means as many as the color. `aovs` None means what the folder
-    began with, and in a new one what suits the variant (`mitsuba_aovs.kind_for`).
+    began with, and in a new one what suits the variant (`mitsuba_aovs.kind_for`). `near` views see what the first sees.
     """
 
     spp: SppRange
     views: int = 1
+    near: bool = False
     path: Path | None = None
     frames: int | None = None
     target_spp: int = 0
@@ -237,7 +213,7 @@ def _known_or_new(scene: MitsubaScene, request: PairRequest, known: list[Camera]
         path = load_camera_path(request.path)
         return path.cameras(request.frames or path.frames, own.resolution)
     enough = len(known) >= request.views
-    placed = [] if enough else seeded_cameras(scene, request.views, request.seed, request.sensor)
+    placed = [] if enough else seeded_cameras(scene, request.views, request.seed, request.sensor, request.near)
     return [own, *known[1 : request.views], *placed[max(1, len(known)) :]]
 
 

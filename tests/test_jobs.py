@@ -19,7 +19,8 @@ from denoiser.networks.unet import UNet
 from renderer_bridge.errors import UsageError
 from renderer_bridge.exr_frame import write_frame
 from renderer_bridge.frame import Camera, Frame
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange
+from renderer_bridge.mitsuba_pairs import PairRequest
+from renderer_bridge.seeds import SppRange
 
 pytest.importorskip("distributed")
 

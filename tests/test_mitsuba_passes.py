@@ -11,11 +11,11 @@ from small_scenes import load, room, use_variant
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, begin_dataset
+from renderer_bridge.mitsuba_pairs import PairRequest, begin_dataset
 from renderer_bridge.mitsuba_passes import add_passes, passes_to, total_spp
 from renderer_bridge.mitsuba_render import render_color
 from renderer_bridge.mitsuba_scene import MitsubaScene
-from renderer_bridge.seeds import derive_seed, pair_seeds
+from renderer_bridge.seeds import SppRange, derive_seed, pair_seeds
 
 REQUEST = PairRequest(SppRange(2, 2), seed=5)
 

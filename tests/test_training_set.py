@@ -10,7 +10,8 @@ from small_scenes import PATH, SKY, SPHERE, matte, room, sensor, use_variant, wr
 from apps.render_set import SHEET, main, scene_files
 from renderer_bridge import list_pairs, read_frame, training_set
 from renderer_bridge.errors import DatasetError, UsageError
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange
+from renderer_bridge.mitsuba_pairs import PairRequest
+from renderer_bridge.seeds import SppRange
 from renderer_bridge.training_set import LEFT_OUT, SceneJob, SceneRecord, render_scene, render_set, scene_jobs
 
 REQUEST = PairRequest(SppRange(1, 4), views=2, target_spp=3)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from apps.eval.adapting import adapted_alone, selected, selected_adapted
 from apps.eval.views import NOISY, Method, noisy, ours, ours_alone, peer, peer_alone, piloted
-from denoiser.inference.piloted import denoise_frame_with, denoise_pair_with, find_pilot
+from denoiser.inference.piloted import Pilot, denoise_frame_with, denoise_pair_with, find_pilot
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.model import Model, load_model
 from renderer_bridge.errors import UsageError
@@ -18,6 +19,7 @@ from renderer_bridge.mitsuba_optix import optix_denoised, require_optix
 
 OURS, OIDN, OIDN_PREFILTER, PILOTED, OPTIX = "ours", "oidn", "oidn_prefilter", "ours+oidn", "optix"
 ZERO_SHOT = "zero-shot"
+ADAPT, SELECT = "+adapt", "+select"
 NETWORK, SINGLE = "-network", "-single"
 TZA = ".tza"
 
@@ -45,6 +47,11 @@ class Sources:
     def prefiltered(self) -> OpenImageDenoise:
         """Open Image Denoise with prefiltered layers."""
         return self._stack.enter_context(OpenImageDenoise(prefilter=True, threads=self._threads))
+
+    @property
+    def pilot(self) -> Pilot:
+        """That as a pilot."""
+        return self.prefiltered.denoise_all
 
     def custom(self, path: Path) -> OpenImageDenoise:
         """Open Image Denoise with the weights in that file."""
@@ -81,6 +88,10 @@ def _made(name: str, sources: Sources) -> dict[str, Made]:
         OIDN: lambda: {OIDN: (peer(sources.oidn), peer_alone(sources.oidn))},
         OIDN_PREFILTER: lambda: {OIDN_PREFILTER: (peer(sources.prefiltered), peer_alone(sources.prefiltered))},
         PILOTED: lambda: {PILOTED: (piloted(sources.prefiltered), None)},
+        OURS + ADAPT: lambda: _each(sources, ADAPT, adapted_alone),
+        OURS + SELECT: lambda: _each(sources, SELECT, selected),
+        PILOTED + SELECT: lambda: _each(sources, "+oidn" + SELECT, lambda model: selected(model, sources.pilot)),
+        PILOTED + ADAPT: lambda: _each(sources, "+oidn" + ADAPT, lambda model: selected_adapted(model, sources.pilot)),
         ZERO_SHOT: _zero_shot,
         OPTIX: _optix,
     }
@@ -92,6 +103,11 @@ def _made(name: str, sources: Sources) -> dict[str, Made]:
     if name not in makers:
         raise UsageError(f"--methods: {name!r} is unknown; accepted: {', '.join(makers)}, or a .tza file")
     return makers[name]()
+
+
+def _each(sources: Sources, ending: str, make: Callable[[Model], Method]) -> dict[str, Made]:
+    """A method of each of our models, which needs both halves."""
+    return {key + ending: (make(model), None) for key, model in sources.models.items()}
 
 
 def _of_half_a(name: str, sources: Sources) -> dict[str, Made]:

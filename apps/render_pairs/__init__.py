@@ -35,9 +35,9 @@ from renderer_bridge.atomic import remove_remains, sole_writer
 from renderer_bridge.errors import N2NWarning, SceneError, UsageError
 from renderer_bridge.legacy import translate
 from renderer_bridge.mitsuba_aovs import AovKind
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, ViewRecord, begin_dataset, render_view
+from renderer_bridge.mitsuba_pairs import PairRequest, ViewRecord, begin_dataset, render_view
 from renderer_bridge.mitsuba_scene import MitsubaScene
-from renderer_bridge.seeds import SEED_BITS
+from renderer_bridge.seeds import SEED_BITS, SppRange
 
 VIEWS = 8  # without -o: the scene's camera and a few around it
 
@@ -52,6 +52,8 @@ class RenderPairsConfig:
     """Folder for the pairs, by default <scene's folder>-pairs; running the same command again completes it."""
     views: int | None = None
     """Number of views: the scene's camera first, then seeded cameras around it; 8, or with -o 1, unless given."""
+    near: bool = False
+    """Views a few steps aside that see what the scene's camera sees, for n2n-denoise --views."""
     path: Path | None = None
     """Camera path (JSON) to follow instead."""
     frames: int | None = None
@@ -219,11 +221,14 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         _check_until(config)
     if not 0 <= config.seed < 2**SEED_BITS:
         raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
+    if config.near and config.path is not None:
+        raise UsageError("--near with --path: one of them is accepted; a path has cameras of its own")
     if config.path is None and config.frames is not None:
         raise UsageError("--frames: only together with --path; --views sets the number of views around the camera")
     return PairRequest(
         spp=SppRange.parse(config.spp),
         views=config.views or (VIEWS if config.output is None and config.path is None else 1),
+        near=config.near,
         path=config.path,
         frames=config.frames,
         target_spp=config.target_spp,

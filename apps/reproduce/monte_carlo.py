@@ -46,11 +46,12 @@ from denoiser.training.train import split_views
 from denoiser.transforms import PAPER_LAYERS, NetworkInput, to_image, to_nchw
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Frame, Image
-from renderer_bridge.mitsuba_pairs import PairRequest, SppRange, render_pairs
+from renderer_bridge.mitsuba_pairs import PairRequest, render_pairs
 from renderer_bridge.mitsuba_scene import load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.pair_folder import read_pair
 from renderer_bridge.procedural import write_scene
+from renderer_bridge.seeds import SppRange
 
 SPP = 8
 LAMP = 1.0
