@@ -16,6 +16,7 @@ the weighing of the bias by independent halves is ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -91,6 +92,28 @@ def held(fresh: TensorPair, past: NoisyHistory | None = None, config: NoisyHisto
     a, b = (torch.lerp(new.color, old, share) for new, old in ((fresh.a, past.a), (fresh.b, past.b)))
     worth = (own / (1 - share)).clamp_(max=config.most_frames * own)
     return NoisyHistory(a, b, worth, past.offset * share, fresh.a)
+
+
+def gathered(still: TensorPair, others: Iterable[TensorPair], config: NoisyHistoryConfig = DEFAULTS) -> NoisyHistory:
+    """The samples of `still` with those that `others`, views around it, have of the same surfaces.
+
+    Each view is asked by itself whether it shows the same light, then all together, which is the surer question. All
+    lie on one device. Raises `DatasetError` when a frame lacks camera, position, normal or depth.
+    """
+    samples = torch.cat([still.a.color, still.b.color, still.a.color[:, :2]], dim=1)
+    total, weights, squares = torch.zeros_like(samples), samples.new_zeros(()), samples.new_zeros(())
+    for other in others:
+        past = carried(held(other), still.a, config)
+        if past is not None:
+            weight = past.spp * _sameness(still, past, config)
+            total += torch.cat([past.a, past.b, past.offset], dim=1) * weight
+            weights = weights + weight
+            squares = squares + weight.square() / past.spp.clamp(min=torch.finfo(weight.dtype).tiny)
+    if weights.ndim == 0:
+        return held(still)
+    tiny = torch.finfo(weights.dtype).tiny
+    a, b, offset = (total / weights.clamp(min=tiny)).tensor_split((3, 6), dim=1)
+    return held(still, NoisyHistory(a, b, weights.square() / squares.clamp(min=tiny), offset, still.a), config)
 
 
 def carried(history: NoisyHistory, frame: TensorFrame, config: NoisyHistoryConfig = DEFAULTS) -> NoisyHistory | None:

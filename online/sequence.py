@@ -62,7 +62,7 @@ class Steady:
         error = None if denoised.error is None else to_nchw(denoised.error)
         last = self._histories.get(view)
         if frame.camera is not None and frame.position is not None and frame.normal is not None:
-            there = frame_on(_with_depth(frame))
+            there = frame_on(with_depth(frame))
             past = last if isinstance(last, History) else None
             steadied, self._histories[view], _ = blend(color, there, past, error, self._config)
             return to_image(steadied)
@@ -81,8 +81,9 @@ class Steady:
         return to_image(steadied)
 
 
-def _with_depth(frame: Frame) -> Frame:
-    """With the distance from the camera where it was not rendered; nothing was hit where the position is all zero."""
+def with_depth(frame: Frame) -> Frame:
+    """`frame`, which has camera and position, with the distance from the camera, rendered or not; nothing was hit where
+    the position is all zero."""
     if frame.depth is not None:
         return frame
     assert frame.camera is not None and frame.position is not None

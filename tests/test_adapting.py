@@ -116,3 +116,15 @@ def test_select_needs_a_pair(tmp_path: Path, weights: Path, capsys: pytest.Captu
     pairs = write_toy_pairs(tmp_path / "pairs", 1)
     assert main([str(pairs / "view0.a.exr"), "--model", str(weights), "--select", "-o", str(tmp_path / "out.exr")]) == 2
     assert "--select: there is no pair" in capsys.readouterr().err
+
+
+def test_views_are_learnt_from_but_not_denoised(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = adapts(monkeypatch, proven=False)
+    monkeypatch.setattr(adapting, "MOST_PAIRS", 3)
+    monkeypatch.setattr("apps.denoise._around", lambda config: lambda source, pair: pair)
+    pairs = write_toy_pairs(tmp_path / "pairs", 5)
+    still = [str(pairs / f"view0.{half}.exr") for half in "ab"]
+    options = ["--model", str(weights), "--adapt", "5", "--views", str(pairs), "-o", str(tmp_path / "out.exr")]
+    assert main([*still, *options]) == 0
+    expected = [read_frame(pairs / f"view{index}.a.exr")[0].color for index in (0, 1, 3)]  # the still, and 2 of 4
+    assert all(np.array_equal(pair.a.color, color) for pair, color in zip(given[0], expected, strict=True))

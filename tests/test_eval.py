@@ -472,3 +472,14 @@ def test_torch_has_its_threads_back_afterwards(tmp_path: Path) -> None:
     weights = write_weights(tmp_path / "mine.safetensors")
     run_eval(tmp_path / "room", tmp_path / "report", "--no-oidn", "--model", str(weights))
     assert torch.get_num_threads() == before
+
+
+def test_methods_that_adapt_and_select_need_both_halves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scene(tmp_path / "room")
+    monkeypatch.setattr("apps.eval.adapting.STEPS", 2)
+    assert run_eval(tmp_path / "room", tmp_path / "report", "--methods", "n2n+adapt,n2n+select", "--repeats", "1") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["method"] for row in rows] == ["ours+adapt", "ours+select"]
+    assert run_eval(tmp_path / "room", tmp_path / "report", "--methods", "n2n+adapt-single") == 2

@@ -76,10 +76,20 @@ def test_cameras_are_clear_of_geometry_and_inside_the_room(noisy_room: MitsubaSc
 def test_a_camera_must_be_free(noisy_room: MitsubaScene, origin: tuple[float, float, float], free: bool) -> None:
     own = noisy_room.camera()
     around = mitsuba_cameras._look_around(noisy_room, own, 0, seed=0)
-    assert CLEARANCE * around.distance > 0.15
+    clearance = CLEARANCE * around.distance
+    assert clearance > 0.15
     to_world = own.to_world.copy()
     to_world[:3, 3] = origin
-    assert mitsuba_cameras._is_free(noisy_room, own, Camera(to_world, 50.0, own.resolution), around) == free
+    assert mitsuba_cameras._is_free(noisy_room, own, Camera(to_world, 50.0, own.resolution), clearance) == free
+
+
+def test_near_cameras_see_what_the_scenes_own_sees(noisy_room: MitsubaScene) -> None:
+    own, *others = seeded_cameras(noisy_room, 4, seed=3, near=True)
+    distance = mitsuba_cameras._look_around(noisy_room, own, 0, seed=3).distance
+    for camera in others:
+        assert 0 < np.linalg.norm(camera.origin - own.origin) <= mitsuba_cameras.NEAR_MOVE[1] * distance * 1.001
+        assert camera.to_world[:3, 2] @ own.to_world[:3, 2] > 0.995  # turned by what a step of 6 % asks for
+        assert camera.fov_deg == own.fov_deg
 
 
 def test_cameras_look_at_something_lit(noisy_room: MitsubaScene, cameras: list[Camera]) -> None:

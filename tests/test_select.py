@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,3 +132,27 @@ def test_a_perfect_pilot_beside_random_weights(residual: bool) -> None:
     without = select_pair(pair(4.0), model, residual=residual)
     assert list(without.shares) == ["network", "noisy"]
     assert rms(result.color) < 0.5 * rms(without.color)
+
+
+def blurred(colors: Sequence[Image], albedo: Image | None, normal: Image | None) -> list[Image]:
+    """A pilot that knows the truth but for the mean error of what it is given."""
+    return [(truth() * (color.mean() / truth().mean())).astype(np.float32) for color in colors]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_samples_of_other_views_are_taken_where_they_show_the_same(honest: bool) -> None:
+    """Views that were lit otherwise are told by the pair's own halves."""
+    torch.manual_seed(0)
+    model = Model(KernelNetwork().eval().requires_grad_(False), NetworkInput(optional=("albedo", "normal")), "kernels")
+    brightness = np.float32(1.0 if honest else 1.3)
+    calm = pair(400.0, 7)
+    many = Pair(*(replace(half, color=half.color * brightness) for half in (calm.a, calm.b)))
+    result = select_pair(pair(4.0), model, blurred, more=many, residual=False, every=False)
+    assert list(result.shares) == ["pilot", "pilot with views"]
+    without = select_pair(pair(4.0), model, blurred, residual=False, every=False)
+    assert list(without.shares) == ["pilot"]
+    if honest:
+        assert rms(result.color) < rms(without.color)
+    else:  # 2 standard errors pass by chance at one place in 40, a little
+        assert rms(result.color) < 0.05 * rms(truth() * brightness)
+        assert result.shares["pilot with views"] < 0.05

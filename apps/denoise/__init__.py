@@ -6,6 +6,7 @@
     n2n-denoise beauty.####.exr --frames 1-240 -o clean/    a sequence
     n2n-denoise --pair 'a/*.exr' 'b/*.exr' -o clean/        pairs of any name
     n2n-denoise a.exr b.exr --select --pilot oidn           the best of network, pilot and noisy mean, place by place
+    n2n-denoise v/0.a.exr v/0.b.exr --views v --pilot oidn  with the samples of the other views in that folder
     n2n-denoise scan.png --zero-shot                        one picture alone, also PNG and JPEG
     n2n-denoise frame.exr --list                            what it holds, and what would be used
     n2n-denoise frame.exr --check                           whether it is what a denoiser needs
@@ -21,9 +22,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from apps.command import DONE, FAILED, progress_console, run
 from apps.denoise.adapting import adapted
 from apps.denoise.checking import check
+from apps.denoise.config import DenoiseConfig, options_of
 from apps.denoise.display import denoise_display, is_display_referred
 from apps.denoise.inputs import find_jobs, lone_halves
 from apps.denoise.listing import tables
@@ -39,74 +38,12 @@ from apps.denoise.resuming import ASTRAY, done_again, stretches
 from apps.jobs import DenoiseJob, WorkersDied, spread
 from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
-from denoiser.inference.piloted import PilotName
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
-from denoiser.inference.samplers import SamplerName
-from denoiser.model import DEFAULT_NAME
-from denoiser.precision import Precision
 from online.sequence import Steady
+from online.views import ViewsAround
 from renderer_bridge.atomic import remove_remains
 from renderer_bridge.errors import N2NError, OutputError, UsageError
 from renderer_bridge.exr import read_exr
-
-
-@dataclass(frozen=True)
-class DenoiseConfig:
-    """Denoise EXR files; every layer that is not denoised is kept as it is, and no input is touched."""
-
-    inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="EXR ...")] = ()
-    """EXR files, folders, globs, or sequences such as beauty.%04d.exr or beauty.####.exr."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """A folder, a pattern, or for one input an .exr; by default beside the input, x.denoised.exr or denoised/."""
-    frames: str | None = None
-    """Which numbers of a sequence: 1-240, 1-240x2, or 1,5,9-12; by default those that exist."""
-    pair: tuple[str, str] | None = None
-    """Instead of inputs: the first halves and the second, as names of files, folders, globs or sequences."""
-    albedo: str | None = None
-    """Where albedo is, if not in the inputs: a file, folder or pattern with the same frame or the same words for *."""
-    normal: str | None = None
-    """Where normals are, as --albedo."""
-    layer: str | None = None
-    """The color to denoise where a file has several, such as ViewLayer.Combined; --list shows them."""
-    model: str = DEFAULT_NAME
-    """Weights: a .safetensors file, or the name of shipped ones."""
-    blend: float = 1.0
-    """Share of the denoised picture in the result, 0 to 1; the rest is the noisy one."""
-    also: str | None = None
-    """Light groups or passes to denoise with the beauty, so that they still sum to it: diffuse,glossy."""
-    alpha: bool = False
-    """Denoise alpha too; otherwise it is kept."""
-    fireflies: bool = False
-    """Hold isolated bright pixels back first; the report tells what light that took."""
-    residual: bool = True
-    """Of a pair: return what both halves get wrong alike; --no-residual gives the mean of the denoised halves."""
-    pilot: PilotName = "none"
-    """Another denoiser in the place of the network: oidn (Open Image Denoise), or auto, which takes it if it is there.
-    Of a pair, what it gets wrong alike in both halves is given back."""
-    select: bool = False
-    """Of pairs: the best, place by place, of noisy mean, network, --pilot and --adapt, told from the pair alone."""
-    zero_shot: bool = False
-    """Learn from each picture alone, for about a minute, instead of the network; takes PNG and JPEG files too."""
-    sampler: SamplerName = "original"
-    """How --zero-shot makes two pictures of one (denoiser/inference/samplers.py)."""
-    adapt: float = 0.0
-    """Of pairs: first train on them for so many seconds; weights change only where the pairs prove the gain."""
-    save_model: Path | None = None
-    """Where to keep the adapted weights, a .safetensors file."""
-    temporal: bool = False
-    """Of a sequence with positions, or motion vectors: take the last result along, so that it flickers less."""
-    overwrite: bool = False
-    """Replace results that are there already; without it they are left out."""
-    dask: str | None = None
-    """Spread files over the workers of a Dask scheduler, tcp://host:8786, or of this machine, local or local:4."""
-    list: bool = False
-    """Show what the inputs hold and what would be used as what; nothing is written."""
-    check: bool = False
-    """Say what of the inputs is not as a denoiser needs it, and what to change in the renderer; nothing is written."""
-    png: Path | None = None
-    """Of one input: also write a tone-mapped picture."""
-    precision: Precision = "auto"
-    """bf16, fp32, or auto: bf16 where the processor has instructions for it."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -129,9 +66,11 @@ def denoise(config: DenoiseConfig) -> int:
     )
     if config.list:
         return _list(jobs, config.layer)
-    options = _options(config)
+    options = options_of(config)
     if options.select and all(job.other is None for job in jobs):
         raise UsageError("--select: there is no pair among the inputs; only of pairs can be told what is best where")
+    if options.views and all(job.other is None for job in jobs):
+        raise UsageError("--views: there is no pair among the inputs; only a pair can tell whether views show the same")
     if config.check:
         return check(jobs, options)
     if config.png is not None and (config.png.suffix.lower() != ".png" or len(jobs) > 1):
@@ -140,38 +79,12 @@ def denoise(config: DenoiseConfig) -> int:
     todo = [job for job in jobs if config.overwrite or not job.output.exists()]
     with contextlib.ExitStack() as stack:
         if config.adapt and todo:
-            options = stack.enter_context(adapted(jobs, options, config.adapt, config.save_model))
+            options = stack.enter_context(adapted(jobs, options, config.adapt, config.save_model, config.views))
         return _one(config, jobs[0], todo, options) if len(jobs) == 1 else _many(config, jobs, todo, options)
 
 
-def _options(config: DenoiseConfig) -> FileOptions:
-    if not 0.0 <= config.blend <= 1.0:
-        raise UsageError(f"--blend {config.blend}: 0 to 1 is accepted")
-    if config.zero_shot and config.pilot != "none":
-        raise UsageError(f"--zero-shot and --pilot {config.pilot}: one of them is accepted")
-    if config.temporal and config.dask is not None:
-        raise UsageError(
-            "--temporal: needs each frame after the last, which --dask does not keep; one of them is accepted"
-        )
-    if config.adapt < 0 or (config.save_model is not None and not config.adapt):
-        raise UsageError(f"--adapt {config.adapt:g}: seconds above 0 are needed, with --save-model too")
-    if config.adapt and config.dask is not None and config.save_model is None:
-        raise UsageError("--adapt with --dask: the workers need --save-model, a file that all of them can read")
-    also = tuple(name.strip() for name in (config.also or "").split(",") if name.strip())
-    return FileOptions(
-        config.model,
-        config.precision,
-        config.layer,
-        config.blend,
-        config.alpha,
-        also,
-        config.fireflies,
-        config.residual,
-        "zero-shot" if config.zero_shot else config.pilot,
-        config.select,
-        sampler=config.sampler,
-        temporal=config.temporal,
-    )
+def _around(config: DenoiseConfig) -> ViewsAround | None:
+    return None if config.views is None else ViewsAround(config.views)
 
 
 def _list(jobs: list[FileJob], layer: str | None) -> int:
@@ -193,7 +106,7 @@ def _list(jobs: list[FileJob], layer: str | None) -> int:
 def _one(config: DenoiseConfig, job: FileJob, todo: list[FileJob], options: FileOptions) -> int:
     if not todo and not job.output.is_dir():
         raise OutputError(f"{job.output}: is there already; --overwrite replaces it")
-    (record,) = denoise_files([job], options)
+    (record,) = denoise_files([job], options, around=_around(config))
     if record.failure is not None:
         return _say(f"error: {record.failure}", FAILED)
     for layer, count in record.repaired.items():
@@ -255,6 +168,7 @@ def _records(
     config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], options: FileOptions
 ) -> Iterator[FileRecord]:
     """Here, in the order of the jobs, or on a cluster, as they end."""
+    around = _around(config)
     if config.temporal:
         found = stretches(jobs, todo)
         again = done_again(found, jobs)
@@ -262,12 +176,12 @@ def _records(
             _say(again)
         for stretch in found:
             steady = Steady()
-            yield from denoise_files(stretch.jobs, options, steady=steady, known=stretch.known)
+            yield from denoise_files(stretch.jobs, options, steady=steady, known=stretch.known, around=around)
             if steady.astray:
                 _say(f"--temporal: {steady.astray} {ASTRAY}")
         return
     if config.dask is None:
-        yield from denoise_files(todo, options)
+        yield from denoise_files(todo, options, around=around)
         return
     try:
         for index, record in spread([DenoiseJob(job, options) for job in todo], config.dask):

@@ -17,36 +17,50 @@ from denoiser.model import Description, Model, architecture_name, load_model, sa
 from denoiser.training.adapt import AdaptConfig, AdaptRecord, adapt
 from renderer_bridge.errors import UsageError
 from renderer_bridge.frame import Pair
+from renderer_bridge.pair_folder import list_pairs, read_pair
 
 MOST_PAIRS = 32
 """Pairs adapted to, at most, spread evenly over all: so many of 1920x1080 take 5 GiB."""
 
 
 @contextlib.contextmanager
-def adapted(jobs: Sequence[FileJob], options: FileOptions, seconds: float, save: Path | None) -> Iterator[FileOptions]:
-    """Options whose model, or with `select` second model, is adapted to the pairs among `jobs`; kept in `save`, else
-    for the time of the `with` block.
+def adapted(
+    jobs: Sequence[FileJob], options: FileOptions, seconds: float, save: Path | None, views: Path | None = None
+) -> Iterator[FileOptions]:
+    """Options whose model, or with `select` or `views` second model, is adapted to the pairs among `jobs`, and to those
+    of the folder `views`; kept in `save`, else for the time of the `with` block.
 
     Raises `UsageError` when there is no pair or another denoiser does the work, and what reading and training raise.
     """
     halves = [job for job in jobs if job.other is not None]
-    if not halves or (options.pilot != "none" and not options.select):
+    beside = options.select or options.views
+    if not halves or (options.pilot != "none" and not beside):
         what = "--pilot takes the network's place without --select" if halves else "there is no pair among the inputs"
         raise UsageError(f"--adapt: {what}; pairs, and the network, are needed")
     chosen = [halves[index] for index in sorted({len(halves) * k // MOST_PAIRS for k in range(MOST_PAIRS)})]
     before = load_model(options.model)
-    model = _follow(before, [read_pair_of(job, options) for job in chosen], seconds)
+    pairs = [read_pair_of(job, options) for job in chosen]
+    if views is not None:
+        pairs += _views(views, chosen, MOST_PAIRS - len(pairs))
+    model = _follow(before, pairs, seconds)
     with tempfile.TemporaryDirectory() as scratch:
         path = save or Path(scratch) / "adapted.safetensors"
         taken = before.input
-        origin = f"{options.model}, adapted to {len(chosen)} pairs" if model is not before else options.model
+        origin = f"{options.model}, adapted to {len(pairs)} pairs" if model is not before else options.model
         save_weights(
             path, model.network, Description(architecture_name(model), taken.layers, taken.optional, data=origin)
         )
-        if options.select:
+        if beside:
             yield options if model is before else replace(options, adapted=str(path))
         else:
             yield replace(options, model=str(path))
+
+
+def _views(folder: Path, jobs: Sequence[FileJob], most: int) -> list[Pair]:
+    """Pairs of the folder that are not among the jobs, at most so many, spread evenly."""
+    own = {job.source.resolve() for job in jobs}
+    others = [paths for paths in list_pairs(folder) if paths.a.resolve() not in own]
+    return [read_pair(others[index])[0] for index in sorted({len(others) * k // most for k in range(most)})]
 
 
 def _follow(model: Model, pairs: Sequence[Pair], seconds: float) -> Model:

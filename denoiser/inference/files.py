@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import Model
 from renderer_bridge.errors import N2NError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
-from renderer_bridge.frame import Denoised, Frame, Image, Motion
+from renderer_bridge.frame import Denoised, Frame, Image, Motion, Pair
 from renderer_bridge.selection import Selection
 
 ERROR_LAYER = "n2n.error"
@@ -39,6 +40,9 @@ class _Finished:
     record: FileRecord
 
 
+Around = Callable[[Path, Pair], Pair]
+"""A pair that was read from a file, with the samples of the views around it in its colors."""
+
 Steady = Callable[[str, Frame, Motion | None, Denoised], Image]
 """Takes the results of a sequence in their order - view, frame, motion, result - and gives each a steadier color."""
 
@@ -49,11 +53,12 @@ def denoise_files(
     inspect: Inspect = unmet_needs,
     steady: Steady | None = None,
     known: Collection[FileJob] = (),
+    around: Around | None = None,
 ) -> Iterator[FileRecord]:
     """Do `jobs` in their order and yield a record of each as soon as its file is written.
 
     `steady` is given each result in turn, as `options.temporal` asks for; those of the jobs `known` are for it alone,
-    neither written nor told of.
+    neither written nor told of. `around` is given each pair, as `options.views` asks for.
 
     Raises `WeightsError` before the first file when the model cannot be loaded; what is wrong with a file is told in
     its record.
@@ -61,7 +66,7 @@ def denoise_files(
     model = model_named(options.model)
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
         try:
-            yield from _overlapped(model, jobs, options, inspect, steady, known, reader, writer)
+            yield from _overlapped(model, jobs, options, inspect, steady, known, around, reader, writer)
         finally:
             reader.shutdown(cancel_futures=True)
 
@@ -69,7 +74,7 @@ def denoise_files(
 def denoise_file(job: FileJob, options: FileOptions, inspect: Inspect = unmet_needs) -> FileRecord:
     """Do one job, as a worker does. Raises `WeightsError` when the model cannot be loaded."""
     model = model_named(options.model)
-    return _written(job, _denoised(model, job, _read(model, job, options, inspect), options, None), options)
+    return _written(job, _denoised(model, job, _read(model, job, options, inspect), options, None, None), options)
 
 
 def _overlapped(
@@ -79,6 +84,7 @@ def _overlapped(
     inspect: Inspect,
     steady: Steady | None,
     known: Collection[FileJob],
+    around: Around | None,
     reader: ThreadPoolExecutor,
     writer: ThreadPoolExecutor,
 ) -> Iterator[FileRecord]:
@@ -89,7 +95,7 @@ def _overlapped(
         large = isinstance(loaded, Loaded) and loaded.image is None
         following = jobs[index + 1 : index + 2]
         ahead = reader.submit(_read, model, following[0], options, inspect) if following and not large else None
-        finished = _denoised(model, job, loaded, options, steady)
+        finished = _denoised(model, job, loaded, options, steady, around)
         del loaded
         if job in known:
             continue
@@ -126,14 +132,25 @@ def _read(model: Model, job: FileJob, options: FileOptions, inspect: Inspect) ->
 
 
 def _denoised(
-    model: Model, job: FileJob, loaded: Loaded | FileRecord, options: FileOptions, steady: Steady | None
+    model: Model,
+    job: FileJob,
+    loaded: Loaded | FileRecord,
+    options: FileOptions,
+    steady: Steady | None,
+    around: Around | None,
 ) -> _Finished | FileRecord:
     if isinstance(loaded, FileRecord):
         return loaded
     start = time.perf_counter()
     try:
         pictures = {
-            view: denoise_picture(model, noisy, options, None if steady is None else functools.partial(steady, view))
+            view: denoise_picture(
+                model,
+                noisy,
+                options,
+                None if steady is None else functools.partial(steady, view),
+                None if around is None else functools.partial(around, job.source),
+            )
             for view, noisy in loaded.pictures.items()
         }
     except (N2NError, MemoryError) as error:

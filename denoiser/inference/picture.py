@@ -50,10 +50,19 @@ After = Callable[[Frame, Motion | None, Denoised], Image]
 """Changes a denoised picture of a frame, with its motion, before it is blended and shared out: gives its color."""
 
 
-def denoise_picture(model: Model, noisy: Noisy, options: FileOptions, after: After | None = None) -> Cleaned:
-    """Denoise one picture as `options` ask, and let `after` change it. Raises what `denoise` and `after` do."""
+Around = Callable[[Pair], Pair]
+"""A pair with the samples of the views around it in its colors, A's in A and B's in B."""
+
+
+def denoise_picture(
+    model: Model, noisy: Noisy, options: FileOptions, after: After | None = None, around: Around | None = None
+) -> Cleaned:
+    """Denoise one picture as `options` ask, and let `after` change it; a pair with what `around` brings to it.
+
+    Raises what `denoise`, `after` and `around` do.
+    """
     frames, fireflies, taken = _guarded(noisy.frames) if options.fireflies else (noisy.frames, 0, 0.0)
-    denoised = _denoise(model, frames, options)
+    denoised = _denoise(model, frames, options, around)
     if after is not None:
         denoised = replace(denoised, color=after(frames[0], noisy.motion, denoised))
     cleaned = _passes(model, frames, noisy, denoised, options) if noisy.passes else {}
@@ -79,12 +88,16 @@ def _guarded(frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], int, float]:
     return guarded, sum(each.pixels for each in clamped), sum(each.taken for each in clamped) / len(clamped)
 
 
-def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions) -> Denoised:
+def _denoise(model: Model, frames: tuple[Frame, ...], options: FileOptions, around: Around | None = None) -> Denoised:
     pilot = find_pilot(options.pilot, options.sampler)
-    if options.select and len(frames) == 2:
+    if (options.select or around is not None) and len(frames) == 2:
         adapted = None if options.adapted is None else _adapted(options.adapted)
-        pair, precision = Pair(frames[0], frames[1]), options.precision
-        return select_pair(pair, model, pilot, adapted, precision=precision, residual=options.residual)
+        pair = Pair(frames[0], frames[1])
+        more = None if around is None else around(pair)
+        return select_pair(
+            pair, model, pilot, adapted, more,
+            precision=options.precision, residual=options.residual, every=options.select,
+        )  # fmt: skip
     if pilot is not None:
         if len(frames) == 1:
             return denoise_frame_with(pilot, frames[0])

@@ -84,7 +84,7 @@ def load(model: Model, job: FileJob, options: FileOptions, compact: bool = True)
     if not usable:
         raise ExrError(f"{job.source}: none of its views {', '.join(every)} has a color layer; one is needed")
     large = _is_large(image, job)
-    compact = compact and large and not options.temporal
+    compact = compact and large and not (options.temporal or options.views)
     repaired: dict[str, int] = {}
     pictures = {view: _half(job, image, view, options, compact, repaired) for view in usable}
     for noisy in pictures.values():
@@ -117,7 +117,8 @@ def _half(
 ) -> Noisy:
     """What one file holds of a view: a frame, or one half of a pair."""
     selection = _selection(image, view, options)
-    frame, counts = frame_of(image, options.temporal, options.temporal, selection, compact)
+    geometry = options.temporal or options.views
+    frame, counts = frame_of(image, geometry, geometry, selection, compact)
     for name, count in counts.items():
         repaired[name] = repaired.get(name, 0) + count
     color = selection.layers["color"]

@@ -38,7 +38,8 @@ class FileOptions:
     bright pixels back first. `residual` gives back what both halves of a pair get wrong alike. `pilot` names another
     denoiser that takes the network's place, see `piloted`; `sampler` is that of `zero-shot`. `select` takes of a pair
     the best of noisy mean, network, pilot, and weights `adapted` to these very pairs, place by place (`select`).
-    `temporal` reads what leads from frame to frame too: positions, depths, motion vectors.
+    `temporal` reads what leads from frame to frame too: positions, depths, motion vectors; so does `views`, which says
+    that samples of the views around a pair are carried into it.
     """
 
     model: str = DEFAULT_NAME
@@ -54,6 +55,7 @@ class FileOptions:
     adapted: str | None = None
     sampler: SamplerName = "original"
     temporal: bool = False
+    views: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ average, 0.014 below it at worst. The noisy mean beside the network: 0.04 dB abo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,28 +74,45 @@ def select_pair(
     model: Model,
     pilot: Pilot | None = None,
     adapted: Model | None = None,
+    more: Pair | None = None,
     *,
     precision: Precision = "auto",
     residual: bool = True,
+    every: bool = True,
 ) -> Denoised:
     """The best, place by place, of the noisy mean, the network's picture, and where given the pilot's, and that of
     weights adapted to this very pair (whose targets were those of `learnt_squares`).
+
+    `more` is the pair with the samples of other views in its colors: what is made of it is held to the pair's own
+    halves, so that light which those views saw otherwise is not taken. Without `every`, of pilot and network only the
+    first there is, of the pair and of `more`, are asked.
 
     `error` is at most that of the blended pictures' errors; `shares` tells how much of each was taken. Raises as
     `denoise_pair` does, and what the pilot raises.
     """
     halves = pair_on(pair, compute_device())
-    makers: list[Callable[[], Candidate]] = []
-    if pilot is not None:
-        makers.append(lambda: pilot_candidate(halves, pilot, residual))
-    if adapted is not None:
-        judged = 1 - learnt_squares(pair.a.size).to(compute_device())
-        makers.append(
-            lambda: replace(network_candidate(halves, adapted, precision, residual), name="adapted", judged=judged)
-        )
-    makers.append(lambda: network_candidate(halves, model, precision, residual))
-    makers.append(lambda: noisy_candidate(halves))
-    best, shares = blend((make() for make in makers), halves)
+    around = None if more is None else pair_on(more, compute_device())
+
+    def candidates() -> Iterator[Candidate]:
+        """Made as they are asked for; the first is what doubt is decided in favor of."""
+        if pilot is not None:
+            yield pilot_candidate(halves, pilot, residual)
+        elif around is not None:
+            yield network_candidate(halves, model, precision, residual)
+        if pilot is not None and around is not None:
+            yield replace(pilot_candidate(around, pilot, residual), name="pilot with views")
+        if adapted is not None:
+            judged = 1 - learnt_squares(pair.a.size).to(compute_device())
+            yield replace(
+                network_candidate(around or halves, adapted, precision, residual), name="adapted", judged=judged
+            )
+        if pilot is None or every:
+            name = "network" if around is None else "network with views"
+            yield replace(network_candidate(around or halves, model, precision, residual), name=name)
+        if every:
+            yield noisy_candidate(halves)
+
+    best, shares = blend(candidates(), halves)
     error = best.error.expand_as(best.color)
     return Denoised(to_image(best.color), to_image(error), shares=shares)
 
