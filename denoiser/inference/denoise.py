@@ -83,9 +83,12 @@ def denoise_pair(
     a, b = denoise_halves(model, halves, precision=precision, tile_pixels=tile_pixels)
     if not residual:
         return Denoised(color=to_image((a + b) / 2), error=to_image(standard_error(a, b)))
-    if a.shape[2] * a.shape[3] > tile_pixels:
+    large = a.shape[2] * a.shape[3] > tile_pixels
+    if large:
         give_memory_back()
     color, left = return_residual(halves, a, b)
+    if large:
+        give_memory_back()
     return Denoised(color=to_image(color), error=to_image(standard_error(a, b).hypot_(left)))
 
 
