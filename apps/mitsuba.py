@@ -2,6 +2,7 @@
 
     n2n-mitsuba scene.xml -o out.exr
     n2n-mitsuba scene.xml -o out.exr --denoise --spp 64       any scene: n2n goes around its own integrator
+    n2n-mitsuba scene.xml --denoise --until-error 0.02        samples are added until the picture is that good
     n2n-mitsuba a.xml b.xml -m llvm_ad_rgb -D width=640       a.exr and b.exr beside them
     n2n-mitsuba scene.xml -a "meshes;textures"                files are looked for there too
 
@@ -52,6 +53,11 @@ class MitsubaConfig:
     """All noise is a function of it."""
     denoise: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Put n2n around the scene's own integrator."""
+    until_error: float | None = None
+    """With --denoise: add samples until the told error of the denoised picture is below this: the root mean square
+    error of the tone-mapped picture, in (0, 1); 0.01 is a PSNR of 40 dB. --spp is what it begins with."""
+    most_spp: int = 2048
+    """With --until-error: samples per pixel of both halves together at most."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,8 +80,9 @@ def render(config: MitsubaConfig) -> None:
     with files_found_in(last=_folders(config)):
         for path in config.scenes:
             output = config.output or path.with_suffix(".exr")
-            _write(output, _rendered(config, path))
-            print(f"{output}: rendered", file=sys.stderr)
+            film, told = _rendered(config, path)
+            _write(output, film)
+            print(f"{output}: rendered" + (f"; {told}" if told else ""), file=sys.stderr)
 
 
 def _check(config: MitsubaConfig) -> None:
@@ -93,6 +100,11 @@ def _check(config: MitsubaConfig) -> None:
         )
     if min(config.sensor, config.spp, config.seed) < 0:
         raise UsageError("--sensor, --spp and --seed must not be negative")
+    if config.until_error is not None and not (config.denoise and 0 < config.until_error < 1 <= config.most_spp):
+        raise UsageError(
+            f"--until-error {config.until_error:g}: more than 0 and less than 1 is accepted, with --denoise and "
+            "--most-spp of at least 1; a scene's own n2n has the parameter until_error"
+        )
     for folder in _folders(config):
         if not folder.is_dir():
             raise UsageError(f"-a {folder}: no such folder; one that holds meshes or textures is accepted")
@@ -102,8 +114,11 @@ def _folders(config: MitsubaConfig) -> list[Path]:
     return [Path(entry) for entries in config.append for entry in entries.split(";") if entry]
 
 
-def _rendered(config: MitsubaConfig, path: Path) -> Any:
-    """The film with the rendered picture. Raises `SceneError` with Mitsuba's explanation when something is wrong."""
+def _rendered(config: MitsubaConfig, path: Path) -> tuple[Any, str]:
+    """The film with the rendered picture, and what came of `until_error`.
+
+    Raises `SceneError` with Mitsuba's explanation when something is wrong.
+    """
     import mitsuba as mi
 
     if not path.is_file():
@@ -115,11 +130,12 @@ def _rendered(config: MitsubaConfig, path: Path) -> Any:
             raise SceneError(f"{path}: no sensor {config.sensor}; it has {len(sensors)}, numbered from 0")
         if integrator is None:
             raise SceneError(f"{path}: has no integrator; one is needed, such as path")
-        chosen = wrap(integrator) if config.denoise else integrator
+        until = {} if config.until_error is None else {"until_error": config.until_error, "most_spp": config.most_spp}
+        chosen = wrap(integrator, **until) if config.denoise else integrator
         chosen.render(scene, sensors[config.sensor], seed=config.seed, spp=config.spp, develop=False)
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise SceneError(f"{path}: Mitsuba cannot render it: {plain(error)}") from error
-    return sensors[config.sensor].film()
+    return sensors[config.sensor].film(), getattr(chosen, "told", "")
 
 
 def _write(output: Path, film: Any) -> None:

@@ -16,13 +16,14 @@ from torch import Tensor
 from denoiser import devices
 from denoiser.devices import TensorPair, pair_on
 from denoiser.filters import gaussian
-from denoiser.inference.denoise import denoise_halves, standard_error
-from denoiser.inference.residual import return_residual
+from denoiser.inference.denoise import denoise_halves
+from denoiser.inference.select import Candidate
+from denoiser.inference.until_error import told_error
 from denoiser.score import pair_mse
 from online.accumulate import Accumulated, settle
 from online.giving_up import asking
 from online.noisy_history import NoisyHistory, carried, held
-from online.piloting import Piloted, piloted
+from online.piloting import Alone, Piloted, given_back, piloted
 from online.records import FlythroughRecord, FrameRequest, Pictures, Renderer
 from online.reprojection import History, blend
 from online.trainer import OnlineTrainer
@@ -97,21 +98,23 @@ def flythrough(
             with stage("combine"):
                 share = None if start is None else start.share(scored, fresh)
                 shown = seen if start is None else view.pair  # the pilot's residual is the surer one from the frame
-                alone, noise, left_over = _alone(shown, halves, start, share)
-                color, history, used = _combine(alone, noise, request, view, history)
+                alone = _alone(shown, halves, start, share, request.tell_error)
+                told = _told(alone, view.pair)
+                color, history, used = _combine(alone.color, alone.noise, request, view, history)
         except GivenUp:
             continue
 
         yield FlythroughRecord(
             index=index,
             request=request,
-            pictures=Pictures(view.pair, color, torch.hypot(noise, left_over), scored, alone),
+            pictures=Pictures(view.pair, color, torch.hypot(alone.noise, alone.left), scored, alone.color),
             score=scores[0],
             noisy_score=scores[1],
             relative=relative,
             losses=tuple(losses),
             steps=trainer.steps,
             accumulated=view.renders,
+            told_error=told,
             spp_held=_mean(None if samples is None else samples.spp, float(view.pair.a.spp or 1)),
             reprojected=used,
             network_share=_mean(share, 1.0),
@@ -168,13 +171,19 @@ def _mean(values: Tensor | None, default: float) -> float:
 
 
 def _alone(
-    pair: TensorPair, halves: tuple[Tensor, Tensor], start: Piloted | None, share: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The frame by itself, its estimated noise, and what both halves still get wrong alike."""
+    pair: TensorPair, halves: tuple[Tensor, Tensor], start: Piloted | None, share: Tensor | None, apart: bool
+) -> Alone:
+    """The frame by itself."""
     if start is not None and share is not None:
-        return start.combined(pair, halves, share)
-    alone, left = return_residual(pair, *halves)
-    return alone, standard_error(*halves), left
+        return start.combined(pair, halves, share, apart)
+    return given_back(pair, halves, apart)
+
+
+def _told(alone: Alone, pair: TensorPair) -> float | None:
+    """The picture's error, where it is known what each half alone gives."""
+    if alone.halves is None:
+        return None
+    return told_error(Candidate("shown", alone.color, *alone.halves, alone.noise), pair)
 
 
 def _combine(

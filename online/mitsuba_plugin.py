@@ -23,6 +23,9 @@ holds it too, so that `film.bitmap()` and `film.write()` work as ever; its filte
                 scalar variants, which are slow at following                   (default: auto)
     adapt_steps most steps of training on this very pair before it is denoised; a quarter of the picture is held out
                 and judges whether that helped, else the weights stay as they are              (default: 0)
+    until_error add samples until the error of the denoised picture, told from the pair, is below this: the root mean
+                square error of the tone-mapped picture, 0.01 is 40 dB         (default: 0, the samples asked for)
+    most_spp    with until_error: samples per pixel of both halves at most     (default: 2048)
     residual    whether what both halves get wrong alike is given back         (default: true)
     aovs        further channels of the picture, separated by commas: noisy, albedo, normal, error      (default: none)
 
@@ -43,9 +46,12 @@ import torch
 
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.denoise import denoise_pair, differentiable
+from denoiser.inference.select import network_candidate
+from denoiser.inference.until_error import Goal, told_error
 from denoiser.model import DEFAULT_NAME, Model, load_model
 from denoiser.training.adapt import AdaptConfig, adapt
 from denoiser.transforms import to_image, to_nchw
+from online.until_error import Grown, grown
 from renderer_bridge.errors import SceneError, UsageError
 from renderer_bridge.frame import Denoised, Image, Pair
 from renderer_bridge.mitsuba_aovs import AovKind
@@ -53,7 +59,7 @@ from renderer_bridge.mitsuba_film import as_filtered, put_picture
 from renderer_bridge.mitsuba_halves import RGB, Half, View, pair_of
 from renderer_bridge.mitsuba_messages import no_warnings
 from renderer_bridge.mitsuba_renderer import AOV_SPP
-from renderer_bridge.seeds import pair_seeds
+from renderer_bridge.seeds import derive_seed, pair_seeds
 
 NAME = "n2n"
 
@@ -77,6 +83,8 @@ class Settings:
     aov_spp: int = AOV_SPP
     aov_kind: ChosenKind = "auto"
     adapt_steps: int = 0
+    until_error: float = 0.0
+    most_spp: int = 2048
     residual: bool = True
     aovs: tuple[str, ...] = ()
 
@@ -87,6 +95,10 @@ class Settings:
             raise UsageError(f"n2n: aov_kind is {self.aov_kind}; accepted: {', '.join(KINDS)}")
         if self.adapt_steps < 0:
             raise UsageError(f"n2n: adapt_steps is {self.adapt_steps}; 0 or more are accepted")
+        if not 0 <= self.until_error < 1 or self.most_spp < 1:
+            raise UsageError("n2n: until_error in [0, 1) and most_spp of at least 1 are accepted")
+        if self.until_error and self.adapt_steps:
+            raise UsageError("n2n: adapt_steps changes the error that until_error asks for; one of them is accepted")
         unknown = [name for name in self.aovs if name not in AOVS]
         if unknown:
             raise UsageError(f"n2n: aovs names {', '.join(unknown)}; accepted: {', '.join(AOVS)}")
@@ -117,6 +129,7 @@ def _integrator_class() -> Any:
             self._settings = _settings(props)
             self._nested = _nested(props)
             self._model = load_model(self._settings.model)
+            self.told = ""  # what came of until_error in the last render
 
         def render(
             self,
@@ -129,7 +142,8 @@ def _integrator_class() -> Any:
         ) -> Any:
             sensor, samples = _resolved(scene, sensor, spp)
             job = _Job(self._settings, self._model, self._nested, View(scene, sensor), samples, _number(seed))
-            put_picture(sensor.film(), as_filtered(job.picture(), sensor.film()), self.aov_names())
+            picture, self.told = job.picture()
+            put_picture(sensor.film(), as_filtered(picture, sensor.film()), self.aov_names())
             return sensor.film().develop() if develop else mi.TensorXf()
 
         def render_backward(
@@ -166,25 +180,43 @@ class _Job:
     spp: int
     seed: int
 
-    def picture(self) -> Image:
-        """Color, what else the nested integrator and its film give, and our own further channels: (H, W, C)."""
-        halves = self._halves()
-        pair = self._pair(halves)
+    def picture(self) -> tuple[Image, str]:
+        """Color, what else the nested integrator and its film give, and our own further channels, (H, W, C); and what
+        came of `until_error`."""
+        found = self._until() if self.settings.until_error else None
+        halves, spp = (self._halves(), self.spp) if found is None else (found.halves, found.spp)
+        pair = pair_of(halves, self._guides(), spp, self._seeds)
         model = _adapted(self.model, pair, self.settings.adapt_steps, self.seed)
         denoised = denoise_pair(model, pair, residual=self.settings.residual)
         further = (halves[0].further + halves[1].further) * np.float32(0.5)
         own = [AOVS[name][1](pair, denoised) for name in self.settings.aovs]
-        return np.concatenate([denoised.color, further, *(each for each in own if each is not None)], axis=-1)
+        image = np.concatenate([denoised.color, further, *(each for each in own if each is not None)], axis=-1)
+        return image, "" if found is None else found.sentence()
+
+    def _until(self) -> Grown:
+        """Halves that grow until the picture is good enough."""
+        guides = self._guides()
+
+        def render(half: int, index: int, spp: int) -> Half:
+            seed = self._seeds[half]
+            return self.view.half(self.nested, spp, derive_seed(seed, index) if index else seed)
+
+        def told(halves: tuple[Half, Half], spp: int) -> float:
+            pair = pair_on(pair_of(halves, guides, spp, self._seeds), compute_device())
+            return told_error(network_candidate(pair, self.model, residual=self.settings.residual), pair)
+
+        goal = Goal(self.settings.until_error, max(self.spp, self.settings.most_spp // 2))
+        return grown(render, told, self.spp, goal)
 
     def backward(self, parameters: Any, slopes: Image) -> None:
         """Carry derivatives with respect to the picture to the scene's parameters; not when adapting."""
         import drjit as dr
 
-        if self.settings.adapt_steps:
-            raise UsageError("n2n: has no derivatives with adapt_steps; 0 is accepted")
+        if self.settings.adapt_steps or self.settings.until_error:
+            raise UsageError("n2n: has no derivatives with adapt_steps or until_error; 0 is accepted")
         with dr.suspend_grad():
             halves = self._halves()
-            pair = self._pair(halves)
+            pair = pair_of(halves, self._guides(), self.spp, self._seeds)
         colors = _slopes(self.model, pair, slopes[..., :RGB], self.settings.residual)
         further = slopes[..., RGB : RGB + halves[0].further.shape[-1]] * np.float32(0.5)
         for color, seed in zip(colors, self._seeds, strict=True):
@@ -194,11 +226,10 @@ class _Job:
     def _seeds(self) -> tuple[int, int]:
         return pair_seeds(self.seed, 0)
 
-    def _pair(self, halves: tuple[Half, Half]) -> Pair:
+    def _guides(self) -> dict[str, Image]:
         settings = self.settings
         kind = None if settings.aov_kind == "auto" else settings.aov_kind
-        guides = self.view.guides(self.nested, settings.aov_spp, self.seed, kind)
-        return pair_of(halves, guides, self.spp, self._seeds)
+        return self.view.guides(self.nested, settings.aov_spp, self.seed, kind)
 
     def _halves(self) -> tuple[Half, Half]:
         a, b = (self.view.half(self.nested, self.spp, seed) for seed in self._seeds)

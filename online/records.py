@@ -40,7 +40,8 @@ class FrameRequest:
     result into this one. `pilot` is another denoiser to start from (`online.piloting`). `noisy_history`
     denoises the samples of the frames before with this one's (`online.noisy_history`). `cut` says that the view has
     nothing to do with the last one: history is dropped. `moving` says that the next camera will be another one: the
-    frame is finished even when that has come, else there would be none to see.
+    frame is finished even when that has come, else there would be none to see. `tell_error` asks for the picture's
+    error as `denoiser.inference.until_error` tells it.
     """
 
     camera: Camera
@@ -53,6 +54,7 @@ class FrameRequest:
     noisy_history: bool = False
     cut: bool = False
     moving: bool = False
+    tell_error: bool = False
 
     def __post_init__(self) -> None:
         if self.spp < 1:
@@ -86,7 +88,8 @@ class FlythroughRecord:
     both over squared brightness, in which a lamp counts no more than a wall (`online.watch`). `losses` are those of
     this frame's training steps, `steps` the trainer's so far. `accumulated` counts the renders in `pair`. `reprojected`
     is the share of pixels that took part of the last result, `network_share` what the network has of the picture,
-    1 without a pilot. `seconds` are by stage: render, score, train, denoise,
+    1 without a pilot. `told_error` is the root mean square error of the tone-mapped picture, told from the pair where
+    that was asked for. `seconds` are by stage: render, score, train, denoise,
     combine. `event` is a sentence when something happened that a user should know. `history` and `samples` are what the
     next frame may take along, and `spp_held` what the latter are worth on average, samples per pixel of each half.
     """
@@ -102,6 +105,7 @@ class FlythroughRecord:
     accumulated: int = 1
     reprojected: float = 0.0
     network_share: float = 1.0
+    told_error: float | None = None
     spp_held: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     event: str | None = None

@@ -20,23 +20,8 @@ from renderer_bridge.mitsuba_pairs import PairRequest, is_whole, render_half
 from renderer_bridge.mitsuba_render import render_color
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.pair_folder import PairPaths
+from renderer_bridge.passes import passes_to, total_spp
 from renderer_bridge.seeds import derive_seed, pair_seeds
-
-STEP = 2**0.25
-"""Factor from one pass to the next: a number of samples is met within a fifth, in few launches."""
-
-
-def total_spp(first: int, passes: int) -> int:
-    """Samples per pixel of a half after the first pass, of `first` samples, and `passes` further ones; it rises."""
-    return max(round(first * STEP**passes), first + passes)
-
-
-def passes_to(first: int, spp: float) -> int:
-    """How many further passes bring `spp` samples per pixel, or just more."""
-    passes = 0
-    while total_spp(first, passes) < spp:
-        passes += 1
-    return passes
 
 
 def add_passes(

@@ -10,7 +10,7 @@ import torch
 from fake_renderer import FakeRenderer, camera_at
 
 import online.flythrough as flythrough_module
-from denoiser.metrics import psnr
+from denoiser.metrics import psnr, tone_map
 from denoiser.transforms import to_nchw
 from online.flythrough import flythrough
 from online.records import FlythroughRecord, FrameRequest
@@ -102,7 +102,7 @@ def test_where_the_network_runs_away_the_picture_is_the_blurred_render(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("stage", "steps"), [("denoise_halves", 0), ("relative_errors", 0), ("return_residual", 2), ("blend", 2)]
+    ("stage", "steps"), [("denoise_halves", 0), ("relative_errors", 0), ("given_back", 2), ("blend", 2)]
 )
 def test_a_frame_that_nobody_waits_for_is_left_in_any_stage(
     monkeypatch: pytest.MonkeyPatch, stage: str, steps: int
@@ -196,6 +196,16 @@ def test_impossible_requests_are_refused() -> None:
     for change in ({"spp": 0}, {"train_steps": -1}, {"train_seconds": float("nan")}):
         with pytest.raises(UsageError):
             dataclasses.replace(request, **change)  # type: ignore[arg-type]
+
+
+def test_the_pictures_error_is_told_where_it_is_asked_for() -> None:
+    camera = path(1)[0]
+    records = fly([camera] * 6, steps=0, tell_error=True)
+    truth = tone_map(RENDERER.truth(camera).color)
+    true = [float(np.sqrt(np.square(tone_map(record.alone) - truth).mean())) for record in records]
+    told = [record.told_error for record in records]
+    assert told == pytest.approx(true, rel=0.5)  # one small picture, a constant of real scenes; it was within 0.3
+    assert fly([camera], steps=0)[0].told_error is None
 
 
 def test_a_flight_with_a_pilot_starts_where_the_pilot_is() -> None:

@@ -64,6 +64,16 @@ def test_a_sensor_is_chosen_and_any_scene_denoised(render: Run, tmp_path: Path) 
     assert noisy.shape == denoised.shape == (9, 12, 3) and np.abs(noisy - denoised).max() > 0
 
 
+def test_samples_are_added_until_it_is_good_enough(render: Run, tmp_path: Path) -> None:
+    path, output = write(tmp_path / "plain.xml", PATH, sensor(), BALL, SKY), tmp_path / "out.exr"
+    options = (path, "-o", output, "--denoise", "--spp", 4)
+    code, lines = render(*options, "--until-error", 0.9)
+    assert code == 0 and lines[-1].startswith(f"{output}: rendered; error 0.") and "at 2 + 2 spp" in lines[-1]
+    code, lines = render(*options, "--until-error", 0.0001, "--most-spp", 12)
+    assert code == 0 and "would take about" in lines[-1] and lines[-1].endswith("most_spp 12 allows no more")
+    assert "at 6 + 6 spp" in lines[-1] or "at 5 + 5 spp" in lines[-1]
+
+
 def test_files_are_found_in_further_folders(render: Run, tmp_path: Path) -> None:
     textures = tmp_path / "textures"
     textures.mkdir()
@@ -90,6 +100,8 @@ def test_files_are_found_in_further_folders(render: Run, tmp_path: Path) -> None
         (["SCENE", "-m", "gpu"], 2, "not a variant"),
         (["SCENE", "-t", "1"], 2, "at least 2 are needed"),
         (["SCENE", "--spp", "-1"], 2, "must not be negative"),
+        (["SCENE", "--until-error", "0.1"], 2, "with --denoise"),
+        (["SCENE", "--until-error", "2", "--denoise"], 2, "less than 1 is accepted"),
         (["SCENE", "-a", "nowhere"], 2, "-a nowhere: no such folder"),
     ],
 )

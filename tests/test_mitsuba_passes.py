@@ -4,17 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from small_scenes import load, room, use_variant
 
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_pairs import PairRequest, begin_dataset
-from renderer_bridge.mitsuba_passes import add_passes, passes_to, total_spp
+from renderer_bridge.mitsuba_passes import add_passes
 from renderer_bridge.mitsuba_render import render_color
 from renderer_bridge.mitsuba_scene import MitsubaScene
+from renderer_bridge.passes import total_spp
 from renderer_bridge.seeds import SppRange, derive_seed, pair_seeds
 
 REQUEST = PairRequest(SppRange(2, 2), seed=5)
@@ -32,13 +31,6 @@ def grown(scene: MitsubaScene, folder: Path, *passes: int) -> tuple[Path, Path]:
         paths, done = add_passes(scene, request, folder, cameras[0], 0, wanted)
     assert done == max(passes)
     return paths.a, paths.b
-
-
-@given(st.integers(1, 64), st.integers(0, 30))
-def test_samples_rise_with_passes(first: int, passes: int) -> None:
-    assert total_spp(first, 0) == first and total_spp(first, passes + 1) > total_spp(first, passes)
-    assert passes_to(first, total_spp(first, passes)) == passes
-    assert passes_to(first, total_spp(first, passes) + 0.5) == passes + 1
 
 
 def test_a_half_is_the_mean_of_its_passes(scene: MitsubaScene, tmp_path: Path) -> None:

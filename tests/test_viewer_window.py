@@ -151,6 +151,19 @@ def test_a_slow_frame_in_motion_makes_the_next_ones_smaller(qtbot, window, monke
     qtbot.keyRelease(window.display.canvas, Qt.Key.Key_W)
 
 
+def test_a_resting_picture_that_is_good_enough_is_rendered_no_further(qtbot, window, scenes) -> None:
+    window.panel.until_error.setValue(0.5)  # black for white is an error of 1
+    frames(qtbot, window, 1, lambda record: record.told_error is not None)
+    qtbot.wait(300)  # one frame may be on its way
+    renders = scenes.renderers[0].renders
+    qtbot.wait(500)
+    assert scenes.renderers[0].renders == renders
+    assert "spp" in window.panel.told.text()
+    window.panel.until_error.setValue(0.0)  # without end
+    frames(qtbot, window, 3, lambda record: record.told_error is None)
+    assert window.panel.told.text() == ""
+
+
 def test_keys_fly_and_letting_go_stops(qtbot, window) -> None:
     before = window.session.navigator.camera.origin
     qtbot.keyPress(window.display.canvas, Qt.Key.Key_W)

@@ -27,9 +27,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from apps.command import defines, progress_console, run
 from apps.jobs import RenderJob, SceneSource, WorkersDied, spread
-from apps.render_pairs.until import CSV, PNG, Goal, grow
+from apps.render_pairs.until import CSV, PNG, grow
 from denoiser.inference.piloted import GenericPilotName, find_pilot
 from denoiser.inference.select import network_candidate, pilot_candidate
+from denoiser.inference.until_error import Goal
 from denoiser.model import load_model
 from renderer_bridge.atomic import remove_remains, sole_writer
 from renderer_bridge.errors import N2NWarning, SceneError, UsageError

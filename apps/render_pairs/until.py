@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +17,18 @@ from matplotlib.figure import Figure
 
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.select import Candidate
-from denoiser.inference.until_error import ErrorPoint, PowerLaw, fit, next_spp, told_error
+from denoiser.inference.until_error import ErrorPoint, Goal, decibels, fit, sentence, told_error, wanted_passes
 from renderer_bridge.atomic import atomic_path, write_text
 from renderer_bridge.frame import Camera
 from renderer_bridge.mitsuba_pairs import PairRequest
-from renderer_bridge.mitsuba_passes import add_passes, passes_to, total_spp
+from renderer_bridge.mitsuba_passes import add_passes
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.pair_folder import read_pair
+from renderer_bridge.passes import total_spp
 
 CSV, PNG = "errors.csv", "errors.png"
 MOST_LINES = 12
 """Views that errors.png shows, at most."""
-
-
-@dataclass(frozen=True)
-class Goal:
-    """The error that is good enough, see `until_error`, and the samples per pixel of each half it may take at most."""
-
-    error: float
-    most_spp: int
 
 
 @dataclass(frozen=True)
@@ -50,22 +42,11 @@ class Look:
     goal: Goal
     done: bool
 
-    @property
-    def law(self) -> PowerLaw | None:
-        return fit(self.points)
-
     def sentence(self) -> str:
         """What came of it."""
-        last, law = self.points[-1], self.law
-        said = f"{self.view}: error {last.error:.4g} ({decibels(last.error):.1f} dB) at {last.spp:g} + {last.spp:g} spp"
-        if law is not None:
-            said += f", falls as spp^-{law.exponent:.2f}"
-        if last.error <= self.goal.error:
-            return said
-        more = (
-            "" if law is None else f"; {self.goal.error:g} would take about {math.ceil(law.spp_for(self.goal.error))}"
-        )
-        return f"{said}; --most-spp {self.goal.most_spp} allows no more{more}"
+        said = f"{self.view}: {sentence(self.points, self.goal)}"
+        reached = self.points[-1].error <= self.goal.error
+        return said if reached else f"{said}; --most-spp {self.goal.most_spp:g} allows no more"
 
 
 def grow(
@@ -108,17 +89,8 @@ def _grow_view(
         halves = pair_on(read_pair(paths)[0], compute_device())
         error = told_error(denoise(halves), halves)
         points = [point for point in points if point.spp < spp] + [ErrorPoint(spp, error)]
-        wanted = passes
-        if error > goal.error:
-            wanted = max(passes + 1, passes_to(first, min(next_spp(points, goal.error), goal.most_spp)))
-            while wanted > passes and total_spp(first, wanted) > goal.most_spp:
-                wanted -= 1
+        wanted = wanted_passes(points, goal, first, passes)
         yield points, wanted == passes
-
-
-def decibels(error: float) -> float:
-    """PSNR of a tone-mapped picture with that root mean square error."""
-    return -20 * math.log10(error) if error > 0 else math.inf
 
 
 # ---------------------------------------------------------------------------------------------------------------------

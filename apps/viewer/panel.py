@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
     QPushButton,
@@ -84,6 +85,7 @@ class Panel(QScrollArea):
             reproject=self.reproject.isChecked(),
             pilot=self.pilot.isChecked(),
             noisy_history=self.noisy_history.isChecked(),
+            until_error=self.until_error.value(),
         )
 
     def set_settings(self, settings: RenderSettings) -> None:
@@ -101,10 +103,13 @@ class Panel(QScrollArea):
         self.reproject.setChecked(settings.reproject)
         self.pilot.setChecked(settings.pilot and self.pilot.isEnabled())
         self.noisy_history.setChecked(settings.noisy_history)
+        self.until_error.setValue(settings.until_error)
         self._show_budget()
 
-    def show_record(self, record: FlythroughRecord) -> None:
-        """Numbers and plots of a frame that is done."""
+    def show_record(self, record: FlythroughRecord, told: str) -> None:
+        """Numbers and plots of a frame that is done, and what is `told` of the samples that its error takes."""
+        self.told.setText(told)
+        self.told.setVisible(bool(told))
         self.plots.add(record)
         self.timings.show_record(record)
 
@@ -130,6 +135,16 @@ class Panel(QScrollArea):
         self.noisy_history.setToolTip(
             "Denoises with the samples of the frames before, where they show the same surface."
         )
+        self.until_error = QDoubleSpinBox(minimum=0.0, maximum=0.5, singleStep=0.005, decimals=4)
+        self.until_error.setSpecialValueText("go on")
+        self.until_error.setKeyboardTracking(False)
+        self.until_error.setToolTip(
+            "Once the camera rests, add samples until the picture's error, told from the pair, is below this, then "
+            "stop: the root mean square error of the tone-mapped picture. 0.01 is 40 dB, 0 goes on without end."
+        )
+        self.told = styled_label("", "faint")
+        self.told.setWordWrap(True)
+        self.told.hide()
         self.pilot = QCheckBox("Start from Open Image Denoise")
         self.pilot.setToolTip("Shows its picture, with as much of the network as the pair says it is worth.")
         self.pilot.setEnabled(pilot_installed())
@@ -155,6 +170,8 @@ class Panel(QScrollArea):
         form.addRow("Moving, at least", self.moving)
         form.addRow("Size, at rest", self.resting)
         form.addRow("Longest side", self.longest_side)
+        form.addRow("Render until error", self.until_error)
+        form.addRow(self.told)
         form.addRow(self.reproject)
         form.addRow(self.noisy_history)
         form.addRow(self.pilot)
@@ -183,7 +200,7 @@ class Panel(QScrollArea):
         return box
 
     def _connect(self) -> None:
-        for field in (self.spp, self.moving, self.resting, self.steps, self.seconds):
+        for field in (self.spp, self.moving, self.resting, self.steps, self.seconds, self.until_error):
             field.valueChanged.connect(self._emit)
         for choice in (self.longest_side, self.learning_rate, self.budget):
             choice.currentIndexChanged.connect(self._emit)

@@ -20,8 +20,9 @@ class RenderSettings:
     many steps as fit into `train_seconds` (one at least), which suits any machine, or `train_steps` when that is None.
     While the camera moves there are to be `moving_rate` pictures a second: size, samples and training are then what
     there is time for (`pace`), those at rest at most. `scale_resting` is the share of the scene's own picture size,
-    whose longer side is first cut to `longest_side` pixels. `pilot` starts from Open Image Denoise, where it is
-    installed; `noisy_history` keeps the samples of frames before.
+    whose longer side is first cut to `longest_side` pixels. A resting picture whose told error is at most `until_error`
+    is good enough, and nothing more is rendered; 0 goes on without end. `pilot` starts from Open Image Denoise, where
+    it is installed; `noisy_history` keeps the samples of frames before.
     """
 
     spp: int = 4
@@ -35,6 +36,7 @@ class RenderSettings:
     reproject: bool = True
     pilot: bool = False
     noisy_history: bool = False
+    until_error: float = 0.0
 
 
 def picture_size(film: tuple[int, int], scale: float, longest_side: int) -> tuple[int, int]:
@@ -65,6 +67,7 @@ def frame_request(settings: RenderSettings, camera: Camera, pace: Pace | None, *
         noisy_history=settings.noisy_history,
         cut=cut,
         moving=pace is not None,
+        tell_error=pace is None and settings.until_error > 0,
     )
 
 

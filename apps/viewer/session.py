@@ -15,6 +15,7 @@ from apps.viewer.paths import PathRecorder
 from apps.viewer.picture import Look
 from apps.viewer.requests import RenderSettings, frame_request, paced
 from apps.viewer.scene import OpenedScene, SceneOpener
+from apps.viewer.until import Search
 from apps.viewer.worker import ViewerWorker
 from online.records import FlythroughRecord
 from online.trainer import OnlineConfig
@@ -42,7 +43,7 @@ class Session(QObject):
         self.scene: OpenedScene | None = None
         self.record: FlythroughRecord | None = None
         self.settings = settings
-        self.pace = Pace(settings.moving_rate)
+        self.pace, self.search = Pace(settings.moving_rate), Search()
         self._config = config
         self.worker = ViewerWorker(opener, config, self)
         self.navigator = Navigator(self)
@@ -57,7 +58,9 @@ class Session(QObject):
 
     def _take_record(self, record: FlythroughRecord) -> None:
         self.record = record
-        self.pace = paced(self.pace, record)
+        self.pace, self.search = paced(self.pace, record), self.search.after(record)
+        if self.search.reached(self.settings.until_error):
+            self.worker.mailbox.forget()  # nothing more, until there is another camera or goal
         self.navigator.see(record.pair.a)
         self.frame_made.emit(record)
 

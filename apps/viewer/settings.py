@@ -28,7 +28,8 @@ class Settings:
         values = {each.name: self._read(each.name, getattr(defaults, each.name)) for each in fields(defaults)}
         settings = RenderSettings(**values)
         counts = settings.spp, settings.train_steps, settings.longest_side, settings.moving_rate
-        return settings if 0 < settings.scale_resting <= 1 and min(counts) > 0 else defaults
+        fits = 0 < settings.scale_resting <= 1 and 0 <= settings.until_error < 1
+        return settings if fits and min(counts) > 0 else defaults
 
     def look(self) -> Look:
         """Tone map as it was left; mode and exposure begin anew, for they belong to a picture."""

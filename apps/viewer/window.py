@@ -141,7 +141,7 @@ class ViewerWindow(QMainWindow):
 
     def _show_record(self, record: FlythroughRecord) -> None:
         self.display.show_record(record)
-        self.panel.show_record(record)
+        self.panel.show_record(record, self.session.search.sentence(self.session.settings.until_error))
         self.status.show_record(record)
         if record.event:
             self.banner.tell(record.event)

@@ -17,6 +17,7 @@ from denoiser.devices import TensorPair
 from denoiser.inference.select import Candidate
 from denoiser.paper import LOSS_EPSILON
 from denoiser.transforms import tone_map_slope
+from renderer_bridge.passes import passes_to, total_spp
 
 MOST_AT_ONCE = 4.0
 """Times the samples there are, to which they may grow before the error is looked at again: a law through few points
@@ -33,6 +34,14 @@ HIDDEN = 1.25
 """True error over what the halves show of it: gains of the residual come from both halves, and make each look closer to
 the other. Chosen on three of the four development scenes (1.22 to 1.26) the true error was 0.89 to 1.22 times the told
 one on the fourth, all 16 pairs, with the kernel network; with Open Image Denoise as pilot 0.74 to 2.02."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The error that is good enough, and the samples per pixel of each half that it may take at most."""
+
+    error: float
+    most_spp: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -84,3 +93,31 @@ def next_spp(points: Sequence[ErrorPoint], target: float) -> float:
     last, law = points[-1], fit(points)
     wanted = last.spp * (last.error / target) ** 2 if law is None else law.spp_for(target)
     return min(max(wanted, math.nextafter(last.spp, math.inf)), last.spp * MOST_AT_ONCE)
+
+
+def wanted_passes(points: Sequence[ErrorPoint], goal: Goal, first: int, passes: int) -> int:
+    """How many passes beyond the first, of `first` samples, there should be: `passes`, that there are, when the last
+    point is good enough or nothing more is allowed."""
+    if points[-1].error <= goal.error:
+        return passes
+    wanted = max(passes + 1, passes_to(first, min(next_spp(points, goal.error), goal.most_spp)))
+    while wanted > passes and total_spp(first, wanted) > goal.most_spp:
+        wanted -= 1
+    return wanted
+
+
+def sentence(points: Sequence[ErrorPoint], goal: Goal) -> str:
+    """The last error, the law, and what `goal` would take where it is not reached."""
+    last, law = points[-1], fit(points)
+    said = f"error {last.error:.4g} ({decibels(last.error):.1f} dB) at {last.spp:g} + {last.spp:g} spp"
+    if law is None:
+        return said
+    said += f", falls as spp^-{law.exponent:.2f}"
+    if last.error <= goal.error:
+        return said
+    return f"{said}; {goal.error:g} would take about {math.ceil(max(law.spp_for(goal.error), last.spp))}"
+
+
+def decibels(error: float) -> float:
+    """PSNR of a tone-mapped picture with that root mean square error."""
+    return -20 * math.log10(error) if error > 0 else math.inf
