@@ -24,7 +24,7 @@ QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ padding: 1px 7px; }}
 QLabel#heading {{ color: {FAINT}; font-size: 11px; font-weight: 600; padding: 10px 0 3px 0; }}
 QLabel#faint {{ color: {FAINT}; }}
-QSpinBox, QComboBox {{ min-height: 22px; }}
+QAbstractSpinBox, QComboBox {{ min-height: 22px; }}
 QComboBox QAbstractItemView {{ background: {FIELD}; border: 1px solid {LINE}; selection-background-color: {ACCENT}; }}
 QPushButton {{
     background: #3e3e3e; border: 1px solid {LINE}; border-radius: 3px; padding: 4px 10px; min-height: 17px;
