@@ -83,9 +83,10 @@ def select_pair(
     """The best, place by place, of the noisy mean, the network's picture, and where given the pilot's, and that of
     weights adapted to this very pair (whose targets were those of `learnt_squares`).
 
-    `more` is the pair with the samples of other views in its colors: what is made of it is held to the pair's own
-    halves, so that light which those views saw otherwise is not taken. Without `every`, of pilot and network only the
-    first there is, of the pair and of `more`, are asked.
+    `more` is the pair with the samples of other views in its colors. What is made of it begins, for the most samples
+    are in it (the other way round a third of its gain was lost on the staircase, two thirds on glass); where the pair's
+    own halves prove that those views saw other light, it yields. Without `every`, of pilot and network only the first
+    there is, of the pair and of `more`, are asked.
 
     `error` is at most that of the blended pictures' errors; `shares` tells how much of each was taken. Raises as
     `denoise_pair` does, and what the pilot raises.
@@ -95,20 +96,21 @@ def select_pair(
 
     def candidates() -> Iterator[Candidate]:
         """Made as they are asked for; the first is what doubt is decided in favor of."""
+        if pilot is not None and around is not None:
+            yield replace(pilot_candidate(around, pilot, residual), name="pilot with views")
         if pilot is not None:
             yield pilot_candidate(halves, pilot, residual)
         elif around is not None:
-            yield network_candidate(halves, model, precision, residual)
-        if pilot is not None and around is not None:
-            yield replace(pilot_candidate(around, pilot, residual), name="pilot with views")
+            yield replace(network_candidate(around, model, precision, residual), name="network with views")
         if adapted is not None:
             judged = 1 - learnt_squares(pair.a.size).to(compute_device())
             yield replace(
                 network_candidate(around or halves, adapted, precision, residual), name="adapted", judged=judged
             )
-        if pilot is None or every:
-            name = "network" if around is None else "network with views"
-            yield replace(network_candidate(around or halves, model, precision, residual), name=name)
+        if pilot is None or (every and around is None):
+            yield network_candidate(halves, model, precision, residual)
+        elif around is not None and every:
+            yield replace(network_candidate(around, model, precision, residual), name="network with views")
         if every:
             yield noisy_candidate(halves)
 
