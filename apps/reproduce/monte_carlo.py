@@ -53,7 +53,9 @@ from renderer_bridge.pair_folder import read_pair
 from renderer_bridge.procedural import write_scene
 from renderer_bridge.seeds import SppRange
 
-SPP = 8
+SPP = 1
+"""Held-out views of a quick run have 22.4 dB then, the published input 22.3; at 8 they have 31.5, and biased losses are
+hardly to be told from right ones."""
 LAMP = 1.0
 """Reference radiance above which a pixel counts as a light in view, which brightness leaves out."""
 
