@@ -22,7 +22,7 @@ from denoiser.networks.kernels import TAPS, filtered
 from denoiser.paper import LEAKY_SLOPE
 from denoiser.transforms import tone_map
 
-WIDTHS = (48, 72, 96, 128)
+WIDTHS = (64, 96, 128, 192)
 """Channels at half, quarter, eighth and sixteenth resolution."""
 
 LEVELS = len(WIDTHS)
@@ -77,7 +77,7 @@ class KernelNetwork(nn.Module):
             head = _conv(WIDTHS[max(level, 1) - 1], channels)
             head.weight.data.mul_(HEAD_SCALE)
             if level == 0:
-                nn.init.constant_(head.bias[-4:], FIRST_DETAIL)  # type: ignore[index]
+                nn.init.constant_(head.bias[TAPS + 2 :: TAPS + 3], FIRST_DETAIL)  # type: ignore[index]
             self.add_module(f"head{level}", head)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -101,7 +101,7 @@ class KernelNetwork(nn.Module):
     def logits(self, features: Tensor) -> list[Tensor]:
         """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
         then at full resolution the weight in the next coarser one and the share of the pixel's own albedo."""
-        h = F.pixel_unshuffle(features.to(self.dtype), 2).contiguous(memory_format=torch.channels_last)
+        h = _unshuffled(features.to(self.dtype))
         skips = []
         for level in range(1, LEVELS + 1):
             h = self._twice(f"down{level}", h if level == 1 else F.max_pool2d(h, 2))
@@ -110,7 +110,7 @@ class KernelNetwork(nn.Module):
         for level in range(LEVELS - 1, 0, -1):
             h = self._twice(f"up{level}", torch.cat([F.interpolate(h, scale_factor=2), skips.pop()], dim=1))
             found.append(self.get_submodule(f"head{level}")(h))
-        found.append(F.pixel_shuffle(self.get_submodule("head0")(h), 2))
+        found.append(_shuffled(self.get_submodule("head0")(h)))
         return found[::-1]
 
     @property
@@ -132,20 +132,41 @@ def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
     itself is noisy. A logit of each pixel blends them. Any further picture of the same samples may take the place of
     `image`: light groups, denoised by the kernels of their sum, add up to it.
     """
-    weight = torch.sigmoid(logits[0][:, TAPS + 1 : TAPS + 2].float()) + LEAST_SHARE
+    # Split, not sliced: the gradient of a slice is a picture of zeros for all that it leaves out, to be added up.
+    kernels, others = zip(*(each.split([TAPS, each.shape[1] - TAPS], dim=1) for each in logits), strict=True)
+    gates = [other[:, :1].float() for other in others[:-1]]
+    share, detail = others[0][:, 1:2].float(), others[0][:, 2:].float()
+    weight = torch.sigmoid(share) + LEAST_SHARE
     pyramid = [torch.cat([image, guard], dim=1)]
-    while len(pyramid) < len(logits):
+    while len(pyramid) < len(kernels):
         coarser = F.avg_pool2d(weight, 2)
         pyramid.append(F.avg_pool2d(pyramid[-1] * weight, 2) / coarser)
         weight = coarser
-    result = filtered(pyramid[-1], logits[-1])
+    result = filtered(pyramid[-1], kernels[-1])
     low, high = GATES
-    for level in range(len(logits) - 2, -1, -1):
-        gate = low + (high - low) * torch.sigmoid(logits[level][:, TAPS : TAPS + 1].float())
+    for level in range(len(gates) - 1, -1, -1):
+        gate = low + (high - low) * torch.sigmoid(gates[level])
         coarser = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
-        result = filtered(torch.lerp(pyramid[level], coarser, gate), logits[level][:, :TAPS])
-    own = result[:, :3] / result[:, 3:] * guard
-    return torch.lerp(result[:, :3], own, torch.sigmoid(logits[0][:, TAPS + 2 :].float()))
+        result = filtered(torch.lerp(pyramid[level], coarser, gate), kernels[level])
+    mean, mean_guard = result.chunk(2, dim=1)
+    return torch.lerp(mean, mean / mean_guard * guard, torch.sigmoid(detail))
+
+
+def _unshuffled(picture: Tensor) -> Tensor:
+    """2x2 pixels as channels: (N, C, H, W) -> (N, 4 C, H/2, W/2), channels last, the channels of a pixel together.
+
+    What `pixel_unshuffle` does in another order of channels, in which whole pixels are copied.
+    """
+    n, c, height, width = picture.shape
+    pixels = picture.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, c)
+    return pixels.transpose(2, 3).reshape(n, height // 2, width // 2, 4 * c).permute(0, 3, 1, 2)
+
+
+def _shuffled(picture: Tensor) -> Tensor:
+    """The inverse of `_unshuffled`: (N, 4 C, H, W) -> (N, C, 2 H, 2 W), channels last."""
+    n, c, height, width = picture.shape
+    pixels = picture.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2, c // 4)
+    return pixels.transpose(2, 3).reshape(n, 2 * height, 2 * width, c // 4).permute(0, 3, 1, 2)
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:

@@ -42,21 +42,26 @@ class Muon(torch.optim.Optimizer):
                     continue
                 momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
                 momentum.lerp_(weight.grad, 1 - MOMENTUM)
-                direction = orthogonal(weight.grad.lerp(momentum, MOMENTUM).flatten(1))
+                matrix = weight.grad.lerp(momentum, MOMENTUM).movedim(1, 3)  # as it lies in memory: no copy
+                direction = orthogonal(matrix.flatten(1))
                 scale = group["lr"] * STEP_RMS * max(direction.shape) ** 0.5
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.sub_(direction.view_as(weight), alpha=scale)
+                weight.sub_(direction.view_as(matrix).movedim(3, 1), alpha=scale)
         return loss
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
     """Nearly the orthogonal factor U V^T of `matrix` = U S V^T: singular values come out between 0.7 and 1.2.
 
-    Five steps of a Newton-Schulz iteration; `matrix` has no more rows than columns. Zero gives zero.
+    Five steps x <- (a + b x x^T + c (x x^T)^2) x of a Newton-Schulz iteration, taken on x x^T, which has as few rows as
+    `matrix`, and applied to it at the end. `matrix` has no more rows than columns. Zero gives zero.
     """
     a, b, c = COEFFICIENTS
     x: Tensor = matrix / (torch.linalg.matrix_norm(matrix) + 1e-12)
+    square = x @ x.T
+    total = eye = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x
+        factor = torch.addmm(a * eye + b * square, square, square, alpha=c)
+        total = factor @ total
+        square = factor @ square @ factor
+    return total @ x
