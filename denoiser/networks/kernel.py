@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from denoiser.networks.kernels import TAPS, filtered
-from denoiser.paper import LEAKY_SLOPE
+from denoiser.networks.layers import conv, convolved, shuffled, unshuffled
+from denoiser.networks.refinement import Refinement
 from denoiser.transforms import tone_map
 
 WIDTHS = (64, 96, 128, 192)
@@ -65,20 +66,21 @@ class KernelNetwork(nn.Module):
             raise ValueError(f"a kernel network takes 11 channels, not {in_channels}")
         below = 4 * (in_channels + 3)  # radiance over albedo, tone-mapped, is a further input
         for level, width in enumerate(WIDTHS, start=1):
-            self.add_module(f"down{level}a", _conv(below, width))
-            self.add_module(f"down{level}b", _conv(width, width))
+            self.add_module(f"down{level}a", conv(below, width))
+            self.add_module(f"down{level}b", conv(width, width))
             below = width
         for level in range(LEVELS - 1, 0, -1):
             width = WIDTHS[level - 1]
-            self.add_module(f"up{level}a", _conv(WIDTHS[level] + width, width))
-            self.add_module(f"up{level}b", _conv(width, width))
+            self.add_module(f"up{level}a", conv(WIDTHS[level] + width, width))
+            self.add_module(f"up{level}b", conv(width, width))
         for level in range(LEVELS + 1):
             channels = 4 * (TAPS + 3) if level == 0 else TAPS + (level < LEVELS)
-            head = _conv(WIDTHS[max(level, 1) - 1], channels)
+            head = conv(WIDTHS[max(level, 1) - 1], channels)
             head.weight.data.mul_(HEAD_SCALE)
             if level == 0:
                 nn.init.constant_(head.bias[TAPS + 2 :: TAPS + 3], FIRST_DETAIL)  # type: ignore[index]
             self.add_module(f"head{level}", head)
+        self.refinement = Refinement(WIDTHS[0])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,42 +88,45 @@ class KernelNetwork(nn.Module):
 
         Raises ValueError for another size.
         """
-        return self.of_passes(x, (x[:, :3].float(),))[0]
+        features, guard = self._seen(x)
+        logits, last = self.logits(features)
+        picture = reconstructed(x[:, :3].float(), logits, guard)
+        return self.refinement(picture, last)  # type: ignore[no-any-return]
 
     def of_passes(self, x: Tensor, passes: Sequence[Tensor]) -> list[Tensor]:
-        """The kernels that `forward` finds in `x`, applied to each of `passes` (N, 3, H, W) instead of the color."""
-        if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
-            raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
-        color, albedo = x[:, :3].float(), x[:, 3:6].float()
-        guard = albedo + ALBEDO_GUARD
-        features = torch.cat([tone_map(color), tone_map(color / guard), x[:, 3:].float()], dim=1)
-        logits = self.logits(features)
+        """The kernels alone that `forward` finds in `x`, applied to each of `passes` (N, 3, H, W)."""
+        features, guard = self._seen(x)
+        logits, _ = self.logits(features)
         return [reconstructed(each, logits, guard) for each in passes]
 
-    def logits(self, features: Tensor) -> list[Tensor]:
+    def logits(self, features: Tensor) -> tuple[list[Tensor], Tensor]:
         """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
-        then at full resolution the weight in the next coarser one and the share of the pixel's own albedo."""
-        h = _unshuffled(features.to(self.dtype))
+        then at full resolution the weight in the next coarser one and the share of the pixel's own albedo. With them
+        the last layer (N, 64, H/2, W/2)."""
+        h = unshuffled(features.to(self.dtype))
         skips = []
         for level in range(1, LEVELS + 1):
-            h = self._twice(f"down{level}", h if level == 1 else F.max_pool2d(h, 2))
+            h = convolved(self, (f"down{level}a", f"down{level}b"), h if level == 1 else F.max_pool2d(h, 2))
             skips.append(h)
         found = [self.get_submodule(f"head{LEVELS}")(skips.pop())]
         for level in range(LEVELS - 1, 0, -1):
-            h = self._twice(f"up{level}", torch.cat([F.interpolate(h, scale_factor=2), skips.pop()], dim=1))
+            h = torch.cat([F.interpolate(h, scale_factor=2), skips.pop()], dim=1)
+            h = convolved(self, (f"up{level}a", f"up{level}b"), h)
             found.append(self.get_submodule(f"head{level}")(h))
-        found.append(_shuffled(self.get_submodule("head0")(h)))
-        return found[::-1]
+        found.append(shuffled(self.get_submodule("head0")(h)))
+        return found[::-1], h
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the parameters."""
         return next(self.parameters()).dtype
 
-    def _twice(self, name: str, h: Tensor) -> Tensor:
-        for part in "ab":
-            h = F.leaky_relu(self.get_submodule(name + part)(h), LEAKY_SLOPE, inplace=True)
-        return h
+    def _seen(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the convolutions see (N, 14, H, W), and albedo, a little brightened (N, 3, H, W)."""
+        if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
+            raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
+        color, guard = x[:, :3].float(), x[:, 3:6].float() + ALBEDO_GUARD
+        return torch.cat([tone_map(color), tone_map(color / guard), x[:, 3:].float()], dim=1), guard
 
 
 def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
@@ -133,7 +138,7 @@ def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
     `image`: light groups, denoised by the kernels of their sum, add up to it.
     """
     # Split, not sliced: the gradient of a slice is a picture of zeros for all that it leaves out, to be added up.
-    kernels, others = zip(*(each.split([TAPS, each.shape[1] - TAPS], dim=1) for each in logits), strict=True)
+    kernels, others = zip(*(torch.split(each, [TAPS, each.shape[1] - TAPS], dim=1) for each in logits), strict=True)
     gates = [other[:, :1].float() for other in others[:-1]]
     share, detail = others[0][:, 1:2].float(), others[0][:, 2:].float()
     weight = torch.sigmoid(share) + LEAST_SHARE
@@ -150,28 +155,3 @@ def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
         result = filtered(torch.lerp(pyramid[level], coarser, gate), kernels[level])
     mean, mean_guard = result.chunk(2, dim=1)
     return torch.lerp(mean, mean / mean_guard * guard, torch.sigmoid(detail))
-
-
-def _unshuffled(picture: Tensor) -> Tensor:
-    """2x2 pixels as channels: (N, C, H, W) -> (N, 4 C, H/2, W/2), channels last, the channels of a pixel together.
-
-    What `pixel_unshuffle` does in another order of channels, in which whole pixels are copied.
-    """
-    n, c, height, width = picture.shape
-    pixels = picture.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, c)
-    return pixels.transpose(2, 3).reshape(n, height // 2, width // 2, 4 * c).permute(0, 3, 1, 2)
-
-
-def _shuffled(picture: Tensor) -> Tensor:
-    """The inverse of `_unshuffled`: (N, 4 C, H, W) -> (N, C, 2 H, 2 W), channels last."""
-    n, c, height, width = picture.shape
-    pixels = picture.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2, c // 4)
-    return pixels.transpose(2, 3).reshape(n, 2 * height, 2 * width, c // 4).permute(0, 3, 1, 2)
-
-
-def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """3x3 convolution with He initialisation for the leaky ReLU that follows (He et al. 2015), zero bias."""
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
-    nn.init.kaiming_normal_(conv.weight, a=LEAKY_SLOPE, nonlinearity="leaky_relu")
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv

@@ -148,7 +148,8 @@ def state_of(build: Callable[[], nn.Module], config: TrainConfig, device: torch.
 
 def new_optimizers(config: TrainConfig, network: nn.Module) -> tuple[torch.optim.Optimizer, ...]:
     """Adam for all parameters, or Muon for the inner convolutions and Adam for first layer, last layer and biases."""
-    weights = [value for name, value in network.named_parameters() if value.ndim == 4 and not name.startswith("head")]
+    named = [(name.split(".")[-2], value) for name, value in network.named_parameters() if value.ndim == 4]
+    weights = [value for layer, value in named if not layer.startswith("head")]
     first_and_last = slice(1, None if config.network == "kernel" else -1)  # whose last layers are its heads
     inner = weights[first_and_last] if config.optimizer == "muon" else []
     others = [parameter for parameter in network.parameters() if not any(parameter is weight for weight in inner)]
