@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from denoiser.inference import denoise as module
 from denoiser.inference.denoise import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, standard_error, tiles
 from denoiser.model import ARCHITECTURES, Model
+from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import ALIGNMENT, UNet
 from denoiser.precision import uses_bf16
 from denoiser.transforms import KEYS, NetworkInput, key, to_image
@@ -82,11 +83,11 @@ def test_tiles_cover_every_pixel_once_and_are_aligned(height: int, width: int, t
 def test_tiles_fit_in_memory(height: int, width: int) -> None:
     areas = [(t.seen[1] - t.seen[0]) * (t.seen[3] - t.seen[2]) for t in tiles(height, width)]
     assert max(areas) <= module.TILE_PIXELS
-    assert sum(areas) < 1.4 * height * width + 32 * (height + width)  # little is computed twice
+    assert sum(areas) < 1.55 * height * width + 32 * (height + width)  # how much is computed twice
     assert (len(areas) == 1) == (height * width < module.TILE_PIXELS)
 
 
-@pytest.mark.parametrize(("architecture", "channels", "sees"), [("unet", 1, OVERLAP), ("kernel", 11, 124)])
+@pytest.mark.parametrize(("architecture", "channels", "sees"), [("unet", 1, 128), ("kernel", 11, 172)])
 def test_the_overlap_is_as_far_as_any_network_sees(
     architecture: str, channels: int, sees: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,9 +96,11 @@ def test_the_overlap_is_as_far_as_any_network_sees(
     torch.manual_seed(0)
     network = ARCHITECTURES[architecture].build(channels)
     for parameter in network.parameters():
-        parameter.data.abs_()  # nothing cancels
+        parameter.data.abs_().clamp_(min=1e-3)  # nothing cancels, and what begins at zero counts
         if parameter.ndim == 4:
             parameter.data.div_(parameter.data.sum(dim=(1, 2, 3)).mean() / 2)  # and nothing saturates
+    if isinstance(network, KernelNetwork):
+        network.refinement.head.weight.data.mul_(1e-8)
     edge, height = 352, 704
     x = torch.rand(1, channels, height, 32, requires_grad=True)
     output = network(x)

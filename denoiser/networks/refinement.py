@@ -53,5 +53,5 @@ class Refinement(nn.Module):
         third = convolved(self, ("down3a", "down3b"), F.max_pool2d(second, 2))
         h = convolved(self, ("up2",), torch.cat([F.interpolate(third, scale_factor=2), second], dim=1))
         h = convolved(self, ("up1",), torch.cat([F.interpolate(h, scale_factor=2), first], dim=1))
-        move = shuffled(self.head(h)).float().clamp(-MOST, MOST) * torch.rsqrt(1 + picture)
+        move = shuffled(self.head(h)).float().clamp(-MOST, MOST) * torch.rsqrt(1 + picture.clamp(min=0))
         return picture + (picture + FLOOR * (move > 0)) * torch.expm1(move)
