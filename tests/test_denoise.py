@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from denoiser.inference import denoise as module
 from denoiser.inference.denoise import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, standard_error, tiles
-from denoiser.model import ARCHITECTURES, Model
+from denoiser.model import ARCHITECTURES, Model, load_model
 from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import ALIGNMENT, UNet
 from denoiser.precision import uses_bf16
@@ -83,12 +83,12 @@ def test_tiles_cover_every_pixel_once_and_are_aligned(height: int, width: int, t
 def test_tiles_fit_in_memory(height: int, width: int) -> None:
     areas = [(t.seen[1] - t.seen[0]) * (t.seen[3] - t.seen[2]) for t in tiles(height, width)]
     assert max(areas) <= module.TILE_PIXELS
-    assert sum(areas) < 1.55 * height * width + 32 * (height + width)  # how much is computed twice
+    assert sum(areas) < 1.4 * height * width + 32 * (height + width)  # little is computed twice
     assert (len(areas) == 1) == (height * width < module.TILE_PIXELS)
 
 
-@pytest.mark.parametrize(("architecture", "channels", "sees"), [("unet", 1, 128), ("kernel", 11, 172)])
-def test_the_overlap_is_as_far_as_any_network_sees(
+@pytest.mark.parametrize(("architecture", "channels", "sees"), [("unet", 1, OVERLAP), ("kernel", 11, 172)])
+def test_how_far_a_network_sees(
     architecture: str, channels: int, sees: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that the output on one side of a multiple of the alignment depends on, found by the gradient."""
@@ -109,7 +109,7 @@ def test_the_overlap_is_as_far_as_any_network_sees(
         (gradient,) = torch.autograd.grad((output * weights)[:, :, rows].sum(), x, retain_graph=True)
         seen = gradient.abs().sum(dim=(0, 1, 3)).nonzero().ravel()
         reach = edge - int(seen[0]) if far == 0 else int(seen[-1]) + 1 - edge
-        assert reach == sees <= OVERLAP
+        assert reach == sees
 
 
 def test_tiled_equals_whole(model: Model) -> None:
@@ -120,6 +120,17 @@ def test_tiled_equals_whole(model: Model) -> None:
     tiled = denoise_frame(model, picture, precision="fp32", tile_pixels=SMALL_TILES).color
     # The same sums in another order: a few units of the last of 24 bits, over some 25 layers.
     np.testing.assert_allclose(tiled, whole, atol=2e-5 * np.abs(whole).max())
+
+
+def test_what_the_kernel_network_sees_beyond_the_overlap_does_not_count() -> None:
+    model = load_model("kernel")
+    random = np.random.default_rng(5)
+    noise = random.exponential(size=(800, 64, 1)).astype(np.float32) ** 3  # most of the light in few pixels
+    picture = Frame(color=frame(800, 64).color * noise)
+    whole = denoise_frame(model, picture, precision="fp32").color
+    tiled = denoise_frame(model, picture, precision="fp32", tile_pixels=1).color
+    assert len(tiles(800, 64, 1)) > 2
+    np.testing.assert_allclose(tiled, whole, rtol=1e-5, atol=1e-6)  # float32 rounding over some 30 layers
 
 
 def test_a_smaller_overlap_would_show(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,9 +33,10 @@ TILE_PIXELS = 2_100_000
 """Most pixels of a tile, overlap included. 1920x1088 is one tile; 7680x4320 is 24, and a pair of it within 4 GiB. With
 2.8 million 5 % less is seen twice there, and it is at 4 GiB."""
 
-OVERLAP = 192
-"""Pixels discarded on each inner side of a tile: as far as the kernel network sees beyond a multiple of `ALIGNMENT`,
-172, rounded up to one, which `tests/test_denoise.py` measures."""
+OVERLAP = 128
+"""Pixels discarded on each inner side of a tile: as far as the U-Net sees beyond a multiple of `ALIGNMENT`. The kernel
+network sees 172, but what comes from beyond 128 moves a picture by less than the last bits of float32
+(`tests/test_denoise.py` measures all of this)."""
 
 ERROR_WINDOW = 5
 """Side, in pixels, of the window over which the squared difference of the denoised halves is averaged."""
