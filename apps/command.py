@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -22,10 +24,11 @@ def run(command: Callable[[], int | None]) -> int:
     """Run a command; gives its exit code: its own or 0, 1 or 2 for an `N2NError`, 1 for lack of memory, 130 for Ctrl-C.
 
     An error is printed as one sentence on standard error, without a traceback, and so is each `N2NWarning`. A
-    KeyboardInterrupt may carry a sentence of its own, such as how to go on.
+    KeyboardInterrupt may carry a sentence of its own, such as how to go on. SIGTERM, as `timeout` and batch systems
+    send it, counts as Ctrl-C.
     """
     try:
-        with _plain_warnings():
+        with _plain_warnings(), _interrupted_by_sigterm():
             return command() or DONE
     except UsageError as error:
         return _say(f"error: {error}", WRONG_USAGE)
@@ -43,6 +46,19 @@ def defines(pairs: Sequence[str]) -> dict[str, str]:
         if "=" not in pair:
             raise UsageError(f"-D {pair}: name=value is accepted")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does; only the main thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -88,9 +88,7 @@ def test_tiles_fit_in_memory(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize(("architecture", "channels", "sees"), [("unet", 1, OVERLAP), ("kernel", 11, 172)])
-def test_how_far_a_network_sees(
-    architecture: str, channels: int, sees: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_how_far_a_network_sees(architecture: str, channels: int, sees: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that the output on one side of a multiple of the alignment depends on, found by the gradient."""
     monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)  # all four pixels, not only the brightest
     torch.manual_seed(0)

@@ -66,7 +66,8 @@ def view(config: ViewerConfig) -> int:
     _check(config)
     need_qt()
     application, window = _open(config)
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
     code = int(application.exec())
     if not window.finish(CLOSING_MS):
         sys.stderr.flush()
