@@ -31,7 +31,8 @@ NetworkName = Literal["unet", "kernel", "oidn-shape"]
 """The networks there are; `ARCHITECTURES` has the table."""
 
 Head = Literal["radiance", "kernels"]
-"""What the output is: `radiance` any color the network comes to, `kernels` weighted means of the input's samples."""
+"""What the output is: `radiance` any color the network comes to, `kernels` weighted means of the input's samples, moved
+by a factor that has a limit."""
 
 
 @dataclass(frozen=True)

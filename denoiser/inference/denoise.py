@@ -193,7 +193,7 @@ def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], f
     """The kept window of one tile, under the exposure `factor`."""
     batch = _batch(layers, factor, tile)
     output: Tensor = network(model.input.stack(batch))
-    if model.head == "radiance":  # a mean of samples needs no limit
+    if model.head == "radiance":  # means of samples and bounded moves need no limit
         output = limit_radiance(output.float(), batch["color"])
     return _kept(output, tile)
 

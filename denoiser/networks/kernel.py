@@ -1,9 +1,9 @@
-"""A kernel-predicting network: every output is a weighted mean of the input's own samples.
+"""A kernel-predicting network: weighted means of the input's own samples, then a refinement of what came of them.
 
-So lamps keep their radiance, and nothing gets brighter than the samples around it. The trunk works at half resolution,
-2x2 pixels as channels; it predicts 5x5 weights at full, half, quarter, eighth and sixteenth resolution. From coarse to
-fine, a gate blends what the coarser resolution made into the samples, then the weights gather from that: a pixel at an
-edge takes what its neighbours on the same side already are. All of it is linear in radiance.
+So lamps keep their radiance. The trunk works at half resolution, 2x2 pixels as channels; it predicts 5x5 weights at
+full, half, quarter, eighth and sixteenth resolution. From coarse to fine, a gate blends what the coarser resolution
+made into the samples, then the weights gather from that: a pixel at an edge takes what its neighbours on the same side
+already are. All of that is linear in radiance; `refinement.py` is not.
 
 Sources: Bako et al., "Kernel-Predicting Convolutional Networks for Denoising Monte Carlo Renderings", 2017 (predicted
 weights, albedo taken out); Vogels et al., "Denoising with Kernel Prediction and Asymmetric Loss Functions", 2018
