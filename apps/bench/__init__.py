@@ -36,6 +36,7 @@ from apps.bench.online import bench_flight, bench_growth, bench_rest
 from apps.bench.plugin import bench_plugin
 from apps.bench.window import bench_window
 from apps.command import progress_console, run
+from denoiser.allocation import keep_freed
 from denoiser.inference.denoise import denoise_frame
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.metrics import psnr
@@ -218,6 +219,7 @@ def _noise_frame(random: np.random.Generator, size: tuple[int, int]) -> Frame:
 def bench_infer(config: BenchConfig) -> Iterator[Figure]:
     """Time of a 1920x1080 frame against OIDN "high", tone mapping and conversion included; quality against float32."""
     model = load_model()
+    keep_freed(True)  # as n2n-denoise does, whose memory is a figure of its own
     frame = _noise_frame(np.random.default_rng(0), FULL_HD)
     with OpenImageDenoise() as oidn:
         ratio, ours, peer = in_turn(

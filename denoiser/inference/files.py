@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from denoiser.allocation import keep_freed
 from denoiser.inference.needs import unmet_needs
 from denoiser.inference.picture import Cleaned, denoise_picture
 from denoiser.inference.reading import Loaded, load, model_named, pass_place
@@ -69,6 +70,7 @@ def denoise_files(
             yield from _overlapped(model, jobs, options, inspect, steady, known, around, reader, writer)
         finally:
             reader.shutdown(cancel_futures=True)
+            keep_freed(False)
 
 
 def denoise_file(job: FileJob, options: FileOptions, inspect: Inspect = unmet_needs) -> FileRecord:
@@ -93,6 +95,7 @@ def _overlapped(
     for index, job in enumerate(jobs):
         loaded = _read(model, job, options, inspect) if ahead is None else ahead.result()
         large = isinstance(loaded, Loaded) and loaded.image is None
+        keep_freed(not large)
         following = jobs[index + 1 : index + 2]
         ahead = reader.submit(_read, model, following[0], options, inspect) if following and not large else None
         finished = _denoised(model, job, loaded, options, steady, around)
