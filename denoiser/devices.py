@@ -9,8 +9,6 @@ them, and what decides how to go on is read as a few numbers at a time.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,16 +61,6 @@ class TensorPair:
 def compute_device() -> torch.device:
     """The fastest device there is: the first GPU of CUDA, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def give_memory_back() -> None:
-    """Return what the C library keeps of freed memory to the system, where that is glibc's.
-
-    After the tiles of a network that is half a gigabyte in small pieces, which large pictures have no use for.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from denoiser.devices import TensorFrame, TensorPair, compute_device, frame_on, give_memory_back, pair_on
+from denoiser.allocation import give_back
+from denoiser.devices import TensorFrame, TensorPair, compute_device, frame_on, pair_on
 from denoiser.filters import box_mean
 from denoiser.inference.limit import limit_radiance
 from denoiser.inference.residual import return_residual
@@ -86,10 +87,10 @@ def denoise_pair(
         return Denoised(color=to_image((a + b) / 2), error=to_image(standard_error(a, b)))
     large = a.shape[2] * a.shape[3] > tile_pixels
     if large:
-        give_memory_back()
+        give_back()
     color, left = return_residual(halves, a, b)
     if large:
-        give_memory_back()
+        give_back()
     return Denoised(color=to_image(color), error=to_image(standard_error(a, b).hypot_(left)))
 
 
