@@ -161,7 +161,8 @@ def _draw(rows: Sequence[Row], axes: Axes) -> None:
         plots.line(axes, range(len(samplers)), [_mean(rows, noise, sampler) for sampler in samplers], f"ours, {noise}")
         if noise != POISSON:
             published = paper.ZERO_SHOT_PSNR_DB[int(noise.removeprefix("sigma "))]
-            axes.plot(range(len(published)), published, "--", marker="x", label=f"published, {noise}")
+            color = axes.lines[-1].get_color()  # that of ours: four noises would run out of colors
+            axes.plot(range(len(published)), published, "--", marker="x", color=color, label=f"published, {noise}")
     axes.set(xticks=range(len(samplers)), ylabel="PSNR, dB")
     axes.set_xticklabels(samplers, rotation=25, ha="right")
     plots.legend(axes)
