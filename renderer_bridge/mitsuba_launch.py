@@ -28,7 +28,7 @@ from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.seeds import derive_seed
 
 CHUNK_SAMPLES = 2**22  # samples per launch: about 5 s on two cores, 0.3 GB with all AOVs
-SHORT_S = 0.12  # seconds of a launch after which it is asked whether anybody waits for the picture
+SHORT_S = 0.08  # seconds of a launch after which it is asked whether anybody waits for the picture
 LEAST_SAMPLES, GROWTH = 2**14, 4.0  # of a short launch, else tracing takes longer; from one to the next at most
 AOV_CHANNELS = {"albedo": 3, "sh_normal": 3, "position": 3, "depth": 1}
 
