@@ -28,13 +28,12 @@ SCORE_FORMATS = {
 def print_tables(results: Sequence[Result], facts: dict[str, Any]) -> None:
     """The scores to standard output, as a table on a terminal, else as CSV; the summary for people."""
     console = Console()
-    summary = _summary_table(results, facts)
     if console.is_terminal:
         console.print(_score_table(results))
-        console.print(summary)
     else:
         sys.stdout.write(scores_csv(results))
-        progress_console.print(summary)
+    if facts["mine"] and facts["peers"]:
+        (console if console.is_terminal else progress_console).print(_summary_table(results, facts))
 
 
 def _score_table(results: Sequence[Result]) -> Table:

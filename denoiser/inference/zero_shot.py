@@ -58,8 +58,8 @@ class ZeroShotConfig:
     """How to learn from one picture. `sampler` is a name of `samplers.py`.
 
     A step sees a random window of `crop` pixels, 0 for the whole picture as published: with 128, 3000 steps at 512x512
-    cost a sixteenth of that. 1000 steps on 64 cost a fifth again: the same on staircase, 0.1 dB less on classroom, but 3.3
-    less on cornell-box (half A, 8 spp, one run each).
+    cost a sixteenth of that. 1000 steps on 64 cost a fifth again: the same on staircase, 0.1 dB less on classroom, but
+    3.3 less on cornell-box (half A, 8 spp, one run each).
     """
 
     sampler: str = "original"
