@@ -521,6 +521,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
+def test_what_is_unknown_within_what_is_unknown_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "scene.xml"
+    path.write_text(
+        '<scene version="0.5.0"><bsdf type="thatch" id="a"><shape type="straw"/></bsdf></scene>', encoding="utf-8"
+    )
+    translated = translate(path)
+    assert "straw" not in translated.text and 'type="diffuse"' in translated.text
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(TREE, max_size=4), st.booleans(), st.sampled_from(["0.5.0", "0.6.0", "3.0.0", "x", ""]))
 def test_any_scene_is_translated_or_refused_in_one_sentence(

@@ -39,7 +39,9 @@ def without_unknown(scene: Scene) -> None:
     above = parents(scene.root)
     for element in list(scene.root.iter()) if scene.old else []:
         tag, kind = element.tag, element.get("type", "")
-        if tag not in KNOWN or kind in KNOWN[tag].split() or element not in above:
+        if tag not in KNOWN or kind in KNOWN[tag].split():
+            continue
+        if element not in above or element not in list(above[element]):  # it went with what it was in
             continue
         if tag in SIMPLEST:
             _simplify(scene, element)
