@@ -44,9 +44,7 @@ class Look:
 
     def sentence(self) -> str:
         """What came of it."""
-        said = f"{self.view}: {sentence(self.points, self.goal)}"
-        reached = self.points[-1].error <= self.goal.error
-        return said if reached else f"{said}; --most-spp {self.goal.most_spp:g} allows no more"
+        return f"{self.view}: {sentence(self.points, self.goal, f'--most-spp {self.goal.most_spp:g}')}"
 
 
 def grow(

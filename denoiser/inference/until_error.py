@@ -106,16 +106,17 @@ def wanted_passes(points: Sequence[ErrorPoint], goal: Goal, first: int, passes: 
     return wanted
 
 
-def sentence(points: Sequence[ErrorPoint], goal: Goal) -> str:
-    """The last error, the law, and what `goal` would take where it is not reached."""
+def sentence(points: Sequence[ErrorPoint], goal: Goal, limit: str = "") -> str:
+    """The last error, the law, and where `goal` is not reached what it would take, and which `limit` was in the way."""
     last, law = points[-1], fit(points)
     said = f"error {last.error:.4g} ({decibels(last.error):.1f} dB) at {last.spp:g} + {last.spp:g} spp"
-    if law is None:
-        return said
-    said += f", falls as spp^-{law.exponent:.2f}"
+    if law is not None:
+        said += f", falls as spp^-{law.exponent:.2f}"
     if last.error <= goal.error:
         return said
-    return f"{said}; {goal.error:g} would take about {math.ceil(max(law.spp_for(goal.error), last.spp))}"
+    if law is not None:
+        said += f"; {goal.error:g} would take about {math.ceil(max(law.spp_for(goal.error), last.spp))}"
+    return f"{said}; {limit} allows no more" if limit else said
 
 
 def decibels(error: float) -> float:
