@@ -93,8 +93,17 @@ def test_poisson_has_the_mean_of_the_picture_and_variance_over_peak() -> None:
         1.0, abs=4 * 1.5 / 192
     )  # kurtosis a bit above 3
     assert abs(correlation(noise, (0, 1))) < 4 / 192
+    assert abs(correlation(noise, (1, 0))) < 4 / 192
     steps = corruptions.poisson(image, RANDOM(0), peak) * peak
     assert np.allclose(steps, np.rint(steps), atol=1e-4)  # float32 multiples of 1 / 30
+
+
+def test_poisson_draws_peak_evenly_up_to_the_papers() -> None:
+    flat = np.full((64, 64, 3), 0.5, np.float32)
+    peaks = np.array([0.5 / corruptions.poisson(flat, RANDOM(index)).astype(np.float64).var() for index in range(300)])
+    # A variance over 12,288 values is right to 1.3 %, and the mean over 300 peaks to 1 / (sqrt 3 sqrt 300) = 3.3 %.
+    assert peaks.max() < paper.POISSON_LARGEST_PEAK * 1.06
+    assert peaks.mean() == pytest.approx(paper.POISSON_LARGEST_PEAK / 2, rel=4 * 0.034)
 
 
 def test_bernoulli_keeps_whole_pixels_with_their_probability() -> None:
@@ -102,7 +111,19 @@ def test_bernoulli_keeps_whole_pixels_with_their_probability() -> None:
     assert mask.shape == (96, 128, 1) and set(np.unique(mask)) == {0.0, 1.0}
     assert np.array_equal(noisy, ramp() * mask)
     assert mask.mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / mask.size))
-    assert abs(correlation(mask - mask.mean(), (1, 0))) < 4 / np.sqrt(mask.size)
+    assert mask.var() == pytest.approx(0.21, abs=4 * 0.4 * np.sqrt(0.21 / mask.size))  # as m (1 - m) goes with m
+    for shift in ((0, 1), (1, 0)):
+        assert abs(correlation(mask - mask.mean(), shift)) < 4 / np.sqrt(mask.size)
+
+
+@pytest.mark.parametrize("replace", [lambda flat, random: corruptions.bernoulli(flat, random)[0], corruptions.impulse])
+def test_shares_of_lost_and_replaced_pixels_are_drawn_evenly_up_to_the_papers(
+    replace: Callable[[Image, np.random.Generator], Image],
+) -> None:
+    flat = np.full((64, 64, 3), 0.3, np.float32)
+    shares = np.array([(replace(flat, RANDOM(index)) != flat).any(axis=2).mean() for index in range(300)])
+    assert shares.max() < paper.REPLACED_LARGEST_SHARE + 4 * np.sqrt(0.05 / 4096)
+    assert shares.mean() == pytest.approx(paper.REPLACED_LARGEST_SHARE / 2, rel=4 / np.sqrt(3 * 300))
 
 
 def test_impulse_has_the_mean_variance_and_mode_of_its_mixture() -> None:
@@ -115,7 +136,12 @@ def test_impulse_has_the_mean_variance_and_mode_of_its_mixture() -> None:
     assert noisy.mean() == pytest.approx(p / 2 + (1 - p) * 0.2, abs=4 * np.sqrt(variance / noisy.size))
     assert noisy.var() == pytest.approx(variance, rel=0.03)
     counts = np.histogram(noisy, 100, (0, 1))[0]
-    assert 20 <= counts.argmax() * 1 <= 20 and counts.max() > 5 * np.median(counts)  # 0.1 in one bin against 0.009
+    assert counts.argmax() == 20 and counts.max() > 5 * np.median(counts)  # 0.1 in one bin against 0.009
+    added = noisy - noisy.mean()
+    assert abs(correlation(added, (0, 1))) < 4 / 192 and abs(correlation(added, (1, 0))) < 4 / 192
+    # A pixel is replaced in all channels or in none, by three independent values: they share p (1 - p) (1/2 - 0.2)^2.
+    shared = np.cov(noisy.reshape(-1, 3).T)[0, 1]
+    assert shared == pytest.approx(p * (1 - p) * 0.3**2, abs=4 * variance / np.sqrt(replaced.size))
 
 
 def test_text_covers_what_it_should_in_whole_letters_of_one_color() -> None:
@@ -126,6 +152,23 @@ def test_text_covers_what_it_should_in_whole_letters_of_one_color() -> None:
     assert len(np.unique(noisy[inked], axis=0)) < 200  # a color a string, not a pixel
     shares = [(corruptions.text(image, RANDOM(index)) != image).any(axis=2).mean() for index in range(40)]
     assert min(shares) < 0.15 and 0.35 < max(shares) < 0.6
+
+
+def test_ink_has_the_mean_and_variance_of_uniform_colors_and_letters_hang_together() -> None:
+    image, count = np.full((48, 64, 3), 2.0, np.float32), 400
+    noisy = draws(lambda picture, random: corruptions.text(picture, random, 0.25), image, count)
+    inked = (noisy != 2.0).any(axis=-1)  # (count, H, W)
+    means = np.array([picture[ink].mean() for picture, ink in zip(noisy, inked, strict=True)])
+    # Colors are uniform: mean 1/2, second moment 1/3. Pictures are independent, and their own spread tells the error.
+    seconds = np.array([np.square(picture[ink]).mean() for picture, ink in zip(noisy, inked, strict=True)])
+    for found, wanted in ((means, 1 / 2), (seconds, 1 / 3)):
+        assert found.mean() == pytest.approx(wanted, abs=4 * found.std() / np.sqrt(count))
+    # Letters are strokes, at least a pixel wide: beside ink there is more ink than the share of it, far away there is
+    # not much more; and beside ink of a color there is mostly ink of that color, where no string crosses another.
+    beside, far = inked[:, :, 1:] & inked[:, :, :-1], inked[:, :, 32:] & inked[:, :, :-32]
+    assert beside.mean() > 2 * inked.mean() ** 2 and far.mean() < 1.3 * inked.mean() ** 2
+    same = (noisy[:, :, 1:] == noisy[:, :, :-1]).all(axis=-1)
+    assert (same & beside).sum() > 0.5 * beside.sum()
 
 
 # Magnetic resonance
@@ -157,6 +200,14 @@ def test_the_expectation_of_k_space_is_the_full_spectrum() -> None:
     error = np.abs(full) * np.sqrt((1 / probability - 1) / count)  # of the mean, of a weighted coin
     # 4.5 of them for 1536 frequencies, as above; 1e-4 for float32 pictures.
     assert np.all(np.abs(spectra.mean(0) - full) < 4.5 * error + 1e-4)
+    # Samples scatter as weighted coins do, whose fourth moment is at most |F|^4 / p^3, and frequencies that are not
+    # conjugate scatter independently.
+    scatter = spectra - full
+    wanted = np.abs(full) ** 2 * (1 / probability - 1)
+    spread = np.abs(full) ** 2 * probability**-1.5 / np.sqrt(count)
+    assert np.all(np.abs(np.mean(np.abs(scatter) ** 2, axis=0) - wanted) < 4.5 * spread + 1e-4)
+    shared = np.mean(scatter[:, 1, 2] * np.conj(scatter[:, 2, 3]))
+    assert abs(shared) < 4 * np.sqrt(wanted[1, 2] * wanted[2, 3] / count)
 
 
 def test_what_was_sampled_is_kept_unweighted_and_the_picture_is_real() -> None:

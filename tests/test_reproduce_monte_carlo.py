@@ -33,7 +33,7 @@ def write_pairs(folder: Path) -> Path:
 
 def test_a_quick_run_leaves_linear_input_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = write_pairs(tmp_path / "pairs")
-    monkeypatch.setattr(monte_carlo, "size", lambda bench, steps, curve: SMALL)
+    monkeypatch.setattr(monte_carlo, "size", lambda bench, steps, curve, correct: SMALL)
     options = ["--quick", "--seeds", "1", "--pairs", str(pairs), "-o", str(tmp_path / "out")]
     assert reproduce.main(["hdr-loss", *options]) == 0
     table = (tmp_path / "out" / "reproduced.md").read_text()
@@ -42,7 +42,7 @@ def test_a_quick_run_leaves_linear_input_out(tmp_path: Path, monkeypatch: pytest
 
 def test_the_plot_of_offline_has_its_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = write_pairs(tmp_path / "pairs")
-    monkeypatch.setattr(monte_carlo, "size", lambda bench, steps, curve: SMALL)
+    monkeypatch.setattr(monte_carlo, "size", lambda bench, steps, curve, correct: SMALL)
     options = ["--quick", "--seeds", "1", "--pairs", str(pairs), "-o", str(tmp_path / "out")]
     assert reproduce.main(["offline", *options]) == 0
     rows = Results(tmp_path / "out" / "offline" / "result.csv", monte_carlo.LABELS, monte_carlo.VALUES).rows

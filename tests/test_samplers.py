@@ -43,6 +43,17 @@ def test_cross_and_corners_of_a_6x6_worked_out_by_hand() -> None:
     spike[0, 0, 3, 4] = 2.01  # above the centre of block (1, 1): in its cross alone
     first, second = both("cross", spike)
     assert first == [[0.0, 0.0], [0.0, pytest.approx(0.5)]] and second == [[0.0, 0.0], [0.0, 0.0]]
+    corner = torch.zeros(1, 1, 6, 6)
+    corner[0, 0, 3, 5] = 2.01  # the upper right one of block (1, 1)
+    first, second = both("cross", corner)
+    assert first == [[0.0, 0.0], [0.0, 0.0]] and second == [[0.0, 0.0], [0.0, pytest.approx(0.5)]]
+
+
+def test_draws_of_a_4x4_worked_out_by_hand() -> None:
+    # One pixel of each block has a positive value: there is no other to draw.
+    picture = torch.tensor([[0.0, 3.0, -1.0, 0.0], [0.0, 0.0, 0.0, 5.0], [2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 4.0, 0.0]])
+    assert both("average-stochastic", picture[None, None]) == [[[0.75, 1.0], [0.5, 1.0]], [[3.0, 5.0], [2.0, 4.0]]]
+    assert both("max-stochastic", picture[None, None]) == [[[3.0, 5.0], [2.0, 4.0]]] * 2
 
 
 def test_a_draw_is_a_pixel_of_its_block_in_proportion_to_its_value() -> None:

@@ -108,8 +108,7 @@ class Figure:
     """One figure or claim of the paper.
 
     `measure` adds to `bench.results` what is not there yet, one record now and then; `judge` and `draw` see all rows.
-    `labels` and `values` are the columns of the results; `seeds` the default number of them, at full scale and below;
-    `trial` the label over whose values intervals are taken.
+    `labels` and `values` are the columns of the results; `trial` the label over whose values intervals are taken.
     """
 
     title: str
@@ -119,7 +118,6 @@ class Figure:
     measure: Callable[[Bench], Iterator[Progress]]
     judge: Callable[[Sequence[Row]], list[Finding]]
     draw: Callable[[Sequence[Row], Axes], None]
-    seeds: tuple[int, int] = (5, 3)
     trial: str = "seed"
 
 

@@ -96,7 +96,7 @@ def _measure(bench: Bench) -> Iterator[Progress]:
             def draw(random: Random, clean: bool = variant == CLEAN) -> fit.Batch:
                 return _batch(training, random, sizes.batch, clean)
 
-            task = fit.Task(lambda: UNet(1, 1), draw, _loss, f"{variant}, brain")
+            task = fit.Task(sizes.built(lambda: UNet(1, 1)), draw, _loss, f"{variant}, brain")
             run_dir = bench.folder / "runs" / f"{variant.replace(' ', '-')}-{seed}"
             yield from fit.fit(task, sizes.config(seed), run_dir, f"{variant}, seed {seed}", look)
 

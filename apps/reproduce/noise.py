@@ -143,7 +143,7 @@ def _measure_brown(bench: Bench) -> Iterator[Progress]:
 
         name = _bandwidth_name(bandwidth)
         variants = [Variant(name, corrupt), Variant(f"{name}, clean targets", corrupt, clean=True)]
-        yield from train_variants(bench, size(bench, (50, 200, 20_000), curve=8), variants, {name: corrupt})
+        yield from train_variants(bench, size(bench, (50, 150, 20_000), curve=8), variants, {name: corrupt})
 
 
 def _judge_brown(rows: Sequence[Row]) -> list[Finding]:

@@ -66,9 +66,14 @@ DISTRIBUTIONS: dict[str, Distribution] = {
     "impulse": Distribution(
         lambda random, n: np.where(random.random(n) < KEPT, 0.15, random.random(n)), *(0.395, 0.2 / 0.7, 0.15)
     ),
+    "impulse, 9 of 10": Distribution(
+        lambda random, n: np.where(random.random(n) < 0.1, 0.1, random.random(n)), *(0.46, 0.4 / 0.9, 0.1)
+    ),
     "gamma": Distribution(lambda random, n: random.gamma(2.0, 0.2, n), 0.4, 0.2 * 1.678347, 0.2),
 }
-"""Of the three values the mean and the median lie nearer to another than the most frequent one; the last is smooth."""
+"""Of the three values the mean and the median lie nearer to another than the most frequent one. Nine of ten uniform
+values make a hollow of their own in the loss at gamma near 0, around 0.41, with a barrier before the mode. The last is
+smooth."""
 
 LABELS, VALUES = ("part", "loss", "seed", "case"), ("found", "mean", "median", "mode")
 
@@ -109,7 +114,7 @@ def _measure_numbers(bench: Bench) -> Iterator[Progress]:
 
 
 def _measure_networks(bench: Bench) -> Iterator[Progress]:
-    sizes = size(bench, (300, 800, 4000))
+    sizes = size(bench, (300, 800, 4000), correct=False)
     for name, seed in itertools.product(LOSSES, range(bench.seeds)):
         if bench.results.has(part="network", loss=name, seed=seed):
             continue
