@@ -123,7 +123,7 @@ class Size:
         return step * self.curve // self.steps > (step - 1) * self.curve // self.steps
 
 
-def size(bench: Bench, steps: tuple[int, int, int] = (100, 300, 20_000), curve: int = 1, correct: bool = True) -> Size:
+def size(bench: Bench, steps: tuple[int, int, int] = (100, 400, 20_000), curve: int = 1, correct: bool = True) -> Size:
     """Few steps of Muon on small crops, or the paper's Adam and time to use it; `steps` by scale.
 
     Short runs learn the difference to the input, unless `correct` is off: the paper's U-Net has to learn the picture
