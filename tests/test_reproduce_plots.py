@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from apps.reproduce.plots import bars_by_image
+from apps.reproduce.plots import bars_by_image, legend
 
 
 def test_a_bar_below_the_input_is_seen() -> None:
@@ -14,3 +14,16 @@ def test_a_bar_below_the_input_is_seen() -> None:
     axes = Figure().add_subplot()
     bars_by_image(rows, axes, ("good", "bad"))
     assert axes.get_ylim()[0] == 8.0  # 4 dB of the lowest bar
+
+
+def test_a_legend_is_one_row_where_it_has_room_and_three_columns_where_not() -> None:
+    for names, columns in (
+        (("input", "L1", "L2", "clean"), 4),
+        (tuple(f"a rather long name {n}" for n in range(4)), 3),
+    ):
+        figure = Figure()
+        axes = figure.add_subplot()
+        for name in names:
+            axes.plot([0, 1], label=name)
+        legend(axes)
+        assert figure.legends[0]._ncols == columns

@@ -26,6 +26,10 @@ INK = {LIGHT: ("#24262b", "#d9dade"), DARK: ("#d8dade", "#3a3d44")}
 """Text and frame, and grid."""
 
 
+LEGEND_ROW, LEGEND_MARK = 84, 8
+"""Letters that a row of a legend has room for, and how many of them a mark and its margins take."""
+
+
 def write_plots(folder: Path, rows: Sequence[Row], draw: Callable[[Sequence[Row], Axes], None]) -> None:
     """Write `figure.png` and `figure.dark.png`, on transparent ground."""
     for name in (LIGHT, DARK):
@@ -95,8 +99,10 @@ def line(axes: Axes, at: Sequence[float], found: Sequence[Estimate], label: str)
 
 
 def legend(axes: Axes) -> None:
-    """All that is drawn, in a row above the axes."""
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    """All that is drawn, above the axes: in one row where it has room, else in three columns."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = len(labels) if sum(len(label) + LEGEND_MARK for label in labels) <= LEGEND_ROW else 3
+    axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
 def _over_seeds(rows: Sequence[Row], **labels: str) -> Estimate:
