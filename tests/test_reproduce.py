@@ -10,10 +10,12 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+import torch
 
 from apps import reproduce
 from apps.reproduce import FIGURES, noise, restore
 from apps.reproduce.figure import Bench, Results
+from denoiser.networks.unet import UNet
 
 ROOT = Path(__file__).parent.parent
 SMALL = restore.Size(steps=4, crop=32, test_side=64, learning_rate=1e-3, batch=1, curve=2)
@@ -114,6 +116,20 @@ def test_a_noisy_target_is_another_draw_and_a_clean_one_is_the_crop() -> None:
         added = batch["target"] - batch["input"]
         # The difference of two noises of variance 1, or one of them: 3072 values, 4 standard deviations of 2.6 %.
         assert added.var().item() == pytest.approx(1.0 if clean else 2.0, rel=0.1)
+
+
+def test_short_runs_learn_what_to_add_and_the_full_one_the_papers_network(tmp_path: Path) -> None:
+    results = Results(tmp_path / "result.csv", restore.LABELS, restore.VALUES)
+    x = torch.rand(1, 3, 32, 32)
+    for scale, correct in (("quick", True), ("medium", True), ("full", False)):
+        size = restore.size(Bench(tmp_path, results, scale, 1))  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        network = size.built(lambda: UNet(3))()
+        torch.manual_seed(0)
+        alone = UNet(3)(x)
+        torch.testing.assert_close(network(x), x + alone if correct else alone)
+        assert size.config(0).ramp_down == 0.3
+    assert restore.size(Bench(tmp_path, results, "quick", 1), correct=False).correct is False
 
 
 def test_results_are_typed_kept_and_refused_with_other_columns(tmp_path: Path) -> None:
