@@ -51,6 +51,7 @@ def test_a_figure_from_end_to_end_and_nothing_is_measured_twice(
     table = (tmp_path / "reproduced.md").read_text()
     assert "31.61 against 31.63 dB" in table and "| gaussian |" in table
     page = (tmp_path / "index.html").read_text()
+    assert "<code>n2n-reproduce gaussian --quick</code>" in page
     for name in ("figure.png", "figure.dark.png", "pictures/test/input.png", "pictures/test/clean.png"):
         assert f"gaussian/{name}" in page and (tmp_path / "gaussian" / name).is_file()
     assert not list(tmp_path.rglob("optimizer.safetensors"))

@@ -25,13 +25,14 @@ FIRST = ("input", "clean")
 
 @dataclass(frozen=True)
 class Entry:
-    """One figure on the page. `strips` are pictures by the corruption tested: (caption, address) each."""
+    """One figure on the page: `command` measures it, `strips` are pictures by the corruption tested (caption, address)."""
 
     name: str
     title: str
     claim: str
     findings: list[Finding]
     scale: str
+    command: str
     light: str
     dark: str
     strips: dict[str, list[tuple[str, str]]]
@@ -52,9 +53,10 @@ def entry(folder: Path, name: str, figure: Figure, facts: Mapping[str, Any]) -> 
     """One figure as the page shows it."""
     minutes = facts["cpu_seconds"] / 60
     scale = f"{facts['scale']} run, {facts['seeds']} trials, {minutes:.1f} CPU minutes"
+    command = f"n2n-reproduce {name}" + ("" if facts["scale"] == "full" else f" --{facts['scale']}")
     findings = [Finding(**finding) for finding in facts["findings"]]
     light, dark = (f"{name}/{file}" for file in (plots.LIGHT, plots.DARK))
-    return Entry(name, figure.title, figure.claim, findings, scale, light, dark, _strips(folder, name))
+    return Entry(name, figure.title, figure.claim, findings, scale, command, light, dark, _strips(folder, name))
 
 
 def write_page(output: Path, entries: Sequence[Entry]) -> None:
