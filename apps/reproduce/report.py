@@ -25,7 +25,7 @@ FIRST = ("input", "clean")
 
 @dataclass(frozen=True)
 class Entry:
-    """One figure on the page: `command` measures it, `strips` are pictures by the corruption tested (caption, address)."""
+    """One figure on the page: `command` measures it, `strips` are (caption, address) by the corruption tested."""
 
     name: str
     title: str
