@@ -16,6 +16,17 @@ def test_a_bar_below_the_input_is_seen() -> None:
     assert axes.get_ylim()[0] == 8.0  # 4 dB of the lowest bar
 
 
+def test_each_variant_is_drawn_at_its_own_last_step() -> None:
+    """One network may train for more steps than another."""
+    rows = [
+        {"variant": name, "seed": "0", "step": step, "test": "t", "image": "i", "psnr": psnr, "input_psnr": 20.0}
+        for name, step, psnr in (("short", "1", 25.0), ("short", "2", 30.0), ("long", "2", 26.0), ("long", "9", 31.0))
+    ]
+    axes = Figure().add_subplot()
+    bars_by_image(rows, axes, ("short", "long"))
+    assert [round(bar.get_height()) for bar in axes.patches] == [30, 31]  # type: ignore[attr-defined]
+
+
 def test_a_legend_is_one_row_where_it_has_room_and_three_columns_where_not() -> None:
     for names, columns in (
         (("input", "L1", "L2", "clean"), 4),

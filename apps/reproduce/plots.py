@@ -59,7 +59,8 @@ def _style(name: str) -> dict[Any, Any]:
 
 def bars_by_image(rows: Sequence[Row], axes: Axes, variants: Sequence[str], test: str | None = None) -> None:
     """PSNR of each image, one bar a variant, with the interval over the seeds; the noisy input as a line."""
-    last = [row for row in rows if row["step"] == _last_step(rows) and test in (None, row["test"])]
+    ends = {variant: _last_step([row for row in rows if row["variant"] == variant]) for variant in variants}
+    last = [row for row in rows if row["step"] == ends.get(row["variant"]) and test in (None, row["test"])]
     images = list(dict.fromkeys(row["image"] for row in last))
     width = 0.8 / len(variants)
     ink = axes.xaxis.label.get_color()

@@ -5,6 +5,7 @@ Source: Lehtinen et al. 2018, section 3.1.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,11 +17,14 @@ from apps.reproduce.restore import LABELS, VALUES, Correction, Size, Variant, tr
 from denoiser.networks.red30 import Red30
 from denoiser.networks.unet import UNet
 
-RED_NOISY, RED_CLEAN, OURS = f"RED30, {NOISY}", f"RED30, {CLEAN}", f"U-Net, {NOISY}"
-TIMES_FASTER = 5.0
-"""At least so many times shorter must a step of the U-Net be; about 10 was published."""
+TIMES_FASTER = 5
+"""At least so many times shorter must a step of the U-Net be, which trains for so many times the steps; about 10 was
+published."""
+
+RED_NOISY, RED_CLEAN, OURS = f"RED30, {NOISY}", f"RED30, {CLEAN}", f"U-Net, {NOISY}, {TIMES_FASTER} times the steps"
 
 SIMILAR_DB = 0.5
+TEST = "sigma 25"
 
 
 def _measure(bench: Bench) -> Iterator[Progress]:
@@ -31,12 +35,11 @@ def _measure(bench: Bench) -> Iterator[Progress]:
     short = bench.pick(60, 200, 0)
     size = Size(short, 32, 96, 1e-3) if short else Size(20_000, 64, 256, 3e-4)
     corrupt = unmasked(corruptions.gaussian)
-    variants = (
-        Variant(RED_NOISY, corrupt, build=Red30),
-        Variant(RED_CLEAN, corrupt, clean=True, build=Red30),
-        Variant(OURS, corrupt, build=(lambda: Correction(UNet(3))) if short else lambda: UNet(3)),
-    )
-    return train_variants(bench, size, variants, {"sigma 25": gaussian_test})
+    red = [Variant(RED_NOISY, corrupt, build=Red30), Variant(RED_CLEAN, corrupt, clean=True, build=Red30)]
+    yield from train_variants(bench, size, red, {TEST: gaussian_test})
+    unet = Variant(OURS, corrupt, build=(lambda: Correction(UNet(3))) if short else lambda: UNet(3))
+    longer = dataclasses.replace(size, steps=size.steps * TIMES_FASTER)
+    yield from train_variants(bench, longer, [unet], {TEST: gaussian_test})
 
 
 def _judge(rows: Sequence[Row]) -> list[Finding]:
@@ -49,7 +52,7 @@ def _judge(rows: Sequence[Row]) -> list[Finding]:
         within(same, -MARGIN_DB, np.inf),
     )  # fmt: skip
     alike = Finding(
-        "The U-Net is of similar quality", "similar", f"{similar.text(2, sign=True)} dB",
+        "The U-Net, in no more time, is of similar quality", "similar", f"{similar.text(2, sign=True)} dB",
         within(similar, -SIMILAR_DB, np.inf),
     )  # fmt: skip
     speed = Finding(
