@@ -10,6 +10,9 @@ Our own files hold `R G B` (float32), `albedo.R/G/B` and `normal.X/Y/Z` (half), 
     n2n:fovDeg      double    horizontal field of view in degrees
     n2n:resolution  v2i       the camera's width and height in pixels
     worldToCamera   m44f      the same camera in OpenEXR's own terms, for other programs
+
+A channel `n2n.spp` (uint32) holds the samples of each pixel where they are not the same everywhere (`mitsuba_passes`);
+`n2n:spp` is their mean then.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ _LENGTH_TOLERANCE = 1e-3
 # Normals kept with 7 bits and a sign are off by 2^-8 per component, and so up to sqrt(3) / 2^8 in length; the longest
 # of the development images is 1.013. Only longer ones are worth telling the user.
 _LENGTH_TOLD = 1.02
+SPP_CHANNEL = "n2n.spp"
 _REPAIR_BLOCK, _REPAIR_ROWS = 65536, 64
 # OpenEXR's camera space has +x to the right, ours to the left (Mitsuba); +y up and +z ahead are the same.
 _FLIP_X = np.diag([-1.0, 1.0, 1.0, 1.0])
@@ -99,6 +103,20 @@ def layer_of(image: ExrImage, name: str) -> Image:
         found = ", ".join(image.channel_names())
         raise ExrError(f"{image.path}: has no {name} layer; found {found}; needed is {accepted_names(name)} or R G B")
     return _REPAIRS[name](image.pixels(place))[0]
+
+
+def samples_in(image: ExrImage) -> NDArray[np.int64]:
+    """Samples of each pixel (H, W) of one of our files, from its channel `SPP_CHANNEL`, else from its header.
+
+    Raises `ExrError` when neither is there.
+    """
+    part = image.parts[0]
+    if SPP_CHANNEL in part.channels:
+        return part.channels[SPP_CHANNEL].astype(np.int64)
+    spp = _integer(part.header, "n2n:spp")
+    if spp is None:
+        raise ExrError(f"{image.path}: does not say how many samples it has; {SPP_CHANNEL} or n2n:spp is needed")
+    return np.full(part.size, spp, dtype=np.int64)
 
 
 def as_half(layer: Image) -> Image:

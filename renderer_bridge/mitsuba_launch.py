@@ -68,7 +68,7 @@ def mean_samples(
     """
     if spp < 1:
         raise UsageError(f"spp {spp}: at least 1 sample per pixel is needed")
-    scalar = _is_scalar(launch.scene)
+    scalar = is_scalar(launch.scene)
     if outdated is not None and not scalar:
         *sums, counts = _joined(list(_short(launch, spp, stream, outdated)))
         return mean(sums, counts), counts
@@ -125,13 +125,14 @@ def _joined(parts: list[Sums]) -> Sums:
     return [dr.concat(channels) for channels in zip(*parts, strict=True)]
 
 
-def _is_scalar(scene: MitsubaScene) -> bool:
+def is_scalar(scene: MitsubaScene) -> bool:
+    """Whether its variant computes without Dr.Jit."""
     return scene.variant.startswith("scalar")
 
 
 def evaluate(scene: MitsubaScene, *values: Any) -> None:
     """Launch what is computed later else; in Dr.Jit variants only."""
-    if not _is_scalar(scene):
+    if not is_scalar(scene):
         import drjit as dr
 
         dr.eval(*values)
@@ -139,7 +140,7 @@ def evaluate(scene: MitsubaScene, *values: Any) -> None:
 
 def wait(scene: MitsubaScene) -> None:
     """Until what was launched is done."""
-    if not _is_scalar(scene):
+    if not is_scalar(scene):
         import drjit as dr
 
         dr.sync_thread()
@@ -171,14 +172,26 @@ def _jit(launch: Launch, pixels: slice, spp: int, seed: int) -> Sums:
 
 
 def _traced(launch: Launch, pixels: slice, spp: int, seed: int) -> Sums:
-    """What a launch computes, not begun yet: each sample's channels, 0 where it is not finite, and whether it is."""
+    """Samples of a launch, those of a pixel side by side, as `samples_of` gives them."""
     import drjit as dr
     import mitsuba as mi
 
     count = (pixels.stop - pixels.start) * spp
+    pixel = dr.arange(mi.UInt32, count) // dr.opaque(mi.UInt32, spp) + dr.opaque(mi.UInt32, pixels.start)
+    return samples_of(launch, pixel, dr.opaque(mi.Float, spp**-0.5), count, seed)
+
+
+def samples_of(launch: Launch, pixel: Any, spread: Any, count: int, seed: int) -> Sums:
+    """A sample of each `pixel`, (count,), not begun yet: its channels, 0 where it is not finite, and whether it is.
+
+    Rays of a pixel lie `spread` of its width apart. On a Dr.Jit variant.
+    """
+    import drjit as dr
+    import mitsuba as mi
+
     sampler = mi.load_dict({"type": "independent"})
     sampler.seed(seed, count)
-    ray, weight = _camera_rays(launch, sampler, pixels.start, spp, count)
+    ray, weight = _camera_rays(launch, sampler, pixel, spread)
     medium = launch.sensor.get_medium()
     spectrum, _, aovs = launch.integrator.sample(launch.scene.scene, sampler, ray, medium, True)
     values = list(aovs) if launch.aovs else list(spectrum * weight)
@@ -199,21 +212,20 @@ def _summed(samples: Sums, spp: int) -> Sums:
     return [dr.float64_array_t(mi.Float)(dr.block_sum(value, spp)) for value in samples]
 
 
-def _camera_rays(launch: Launch, sampler: Any, first: int, spp: int, count: int) -> tuple[Any, Any]:
-    """Jittered rays for every sample, those of a pixel side by side, and the sensor's weights."""
+def _camera_rays(launch: Launch, sampler: Any, pixel: Any, spread: Any) -> tuple[Any, Any]:
+    """A jittered ray for every sample, and the sensor's weights."""
     import drjit as dr
     import mitsuba as mi
 
     sensor = launch.sensor
     width, height = (dr.opaque(mi.UInt32, n) for n in launch.size)
-    pixel = dr.arange(mi.UInt32, count) // dr.opaque(mi.UInt32, spp) + dr.opaque(mi.UInt32, first)
     corner = mi.Point2f(mi.Float(pixel % width), mi.Float(pixel // width))
     film = (corner + sampler.next_2d()) / mi.Point2f(mi.Float(width), mi.Float(height))
     film.y = _on_the_film(film.y, sensor, launch.size)
     aperture = sampler.next_2d() if sensor.needs_aperture_sample() else mi.Point2f(0.5)
     time = sensor.shutter_open() + sampler.next_1d() * sensor.shutter_open_time()
     ray, weight = sensor.sample_ray_differential(time, sampler.next_1d(), film, aperture)
-    ray.scale_differential(dr.opaque(mi.Float, spp**-0.5))
+    ray.scale_differential(spread)
     return ray, weight
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderer_bridge.frame import Camera, Frame, Image, Pair, Pixels
 from renderer_bridge.giving_up import Outdated
 from renderer_bridge.mitsuba_aovs import AovKind, aov_integrator, kind_for
+from renderer_bridge.mitsuba_counts import mean_of_counts
 from renderer_bridge.mitsuba_launch import Launch, channels_of, evaluate, mean_samples, scene_errors
 from renderer_bridge.mitsuba_pixels import from_the_camera, in_range, layer, to_numpy, unit_or_zero
 from renderer_bridge.mitsuba_scene import MitsubaScene
@@ -87,6 +89,19 @@ def render_color(scene: MitsubaScene, camera: Camera, *, spp: int, seed: int, se
     color, counts = _radiance(scene, scene.place(sensor, camera), camera, spp, seed)
     width, height = camera.resolution
     return to_numpy(color), int(width * height * spp - np.array(counts, dtype=np.float64).sum())
+
+
+def render_color_at(
+    scene: MitsubaScene, camera: Camera, *, spp: NDArray[np.int64], seed: int, sensor: int = 0
+) -> tuple[Image, int]:
+    """As `render_color`, with a number of samples for each pixel, (H, W) and 0 or more.
+
+    A pixel without any is black. Raises as `render_frame` does, and `SceneError` in the scalar variants.
+    """
+    launch = Launch(scene, scene.place(sensor, camera), scene.integrator, camera.resolution)
+    with scene_errors(scene):
+        means, counts = mean_of_counts(launch, spp.ravel(), (seed, COLOR_STREAM))
+    return means.reshape(*spp.shape, -1), int(spp.sum() - counts.sum())
 
 
 def render_aovs(

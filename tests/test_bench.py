@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from small_scenes import use_variant
 
+import apps.bench.adaptive as bench_adaptive
 import apps.bench.batch as bench_batch
 import apps.bench.online as bench_online
 import apps.bench.plugin as bench_plugin
@@ -78,3 +80,16 @@ def test_window() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "s of the processors a picture" in done.stdout and "kernels cached" in done.stdout
+
+
+def test_adaptive_passes_beside_even_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    if use_variant().startswith("scalar"):
+        pytest.skip("scalar variants render whole pictures")
+    for name, value in (("PIXELS", 6000), ("REFERENCE_SPP", 16), ("DOUBLINGS", 1)):
+        monkeypatch.setattr(bench_adaptive, name, value)
+    (figure,) = bench_adaptive.bench_adaptive([BUILTIN_SCENE], [])
+    assert (
+        float(figure.value.rstrip("x")) > 0
+        and "everywhere 8 spp" in figure.detail
+        and "adaptive 9 spp" in figure.detail
+    )

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_scenes import load, room, use_variant
+from numpy.typing import NDArray
+from small_scenes import load, room, use_variant, write
 
+from renderer_bridge.adaptive import SIDE
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.exr import read_exr
-from renderer_bridge.exr_frame import read_frame
+from renderer_bridge.exr_frame import frame_of, read_frame, samples_in
 from renderer_bridge.mitsuba_pairs import PairRequest, begin_dataset
-from renderer_bridge.mitsuba_passes import add_passes
+from renderer_bridge.mitsuba_passes import add_passes, scouts, view_paths
 from renderer_bridge.mitsuba_render import render_color
-from renderer_bridge.mitsuba_scene import MitsubaScene
+from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
+from renderer_bridge.pair_folder import read_pair
 from renderer_bridge.passes import total_spp
 from renderer_bridge.seeds import SppRange, derive_seed, pair_seeds
 
@@ -76,3 +79,62 @@ def test_samples_of_no_pass_are_refused(scene: MitsubaScene, tmp_path: Path) -> 
         (tmp_path / "third" / name).write_bytes((tmp_path / "pairs" / name).read_bytes())
     with pytest.raises(DatasetError, match="holds 4 samples per pixel"):
         add_passes(scene, request, tmp_path / "third", cameras[0], 0)
+
+
+def to_the_left() -> NDArray[np.float64]:
+    return np.array([[3.0, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> MitsubaScene:
+    if use_variant().startswith("scalar"):
+        pytest.skip("scalar variants render whole pictures")
+    return load_scene(write(tmp_path_factory.mktemp("wide") / "scene.xml", *room()), width=2 * SIDE, height=20)
+
+
+def spread(scene: MitsubaScene, folder: Path, *passes: int) -> tuple[Path, Path]:
+    request, cameras = begin_dataset(scene, REQUEST, folder)
+    for wanted in passes:
+        paths, _ = add_passes(scene, request, folder, cameras[0], 0, wanted, to_the_left)
+    return paths.a, paths.b
+
+
+def test_samples_go_where_they_are_sent_and_files_tell_how_many(wide: MitsubaScene, tmp_path: Path) -> None:
+    halves = spread(wide, tmp_path, 0, 12)
+    spp = total_spp(2, 12)
+    for path in halves:
+        image = read_exr(path)
+        samples, frame = samples_in(image), frame_of(image)[0]
+        assert image.parts[0].header["n2n:spp"] == frame.spp == spp and samples.mean() == pytest.approx(spp, abs=0.5)
+        assert (samples[:, :SIDE] == pytest.approx(3 * samples[:, SIDE:], abs=2)) and frame.albedo is not None
+    assert np.array_equal(*(samples_in(read_exr(path)) for path in halves))
+    many = render_color(wide, wide.camera(), spp=512, seed=77)[0]
+    apart = [np.abs(read_frame(path)[0].color - many).mean(axis=(0, 2)) for path in halves]
+    even = np.abs(render_color(wide, wide.camera(), spp=spp, seed=5)[0] - many).mean(axis=(0, 2))
+    for each in apart:  # the noise is less where there are more samples
+        assert each[:SIDE].mean() < even[:SIDE].mean() and each[SIDE:].mean() > even[SIDE:].mean()
+
+
+def test_interruptions_leave_no_trace_where_samples_are_spread(wide: MitsubaScene, tmp_path: Path) -> None:
+    whole = spread(wide, tmp_path / "whole", 0, 5)
+    parts = spread(wide, tmp_path / "parts", 0, 2)
+    parts[1].write_bytes(b"")
+    parts = spread(wide, tmp_path / "parts", 5)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_halves_with_samples_spread_are_not_gone_on_with_evenly(wide: MitsubaScene, tmp_path: Path) -> None:
+    spread(wide, tmp_path, 0, 2)
+    request, cameras = begin_dataset(wide, REQUEST, tmp_path)
+    with pytest.raises(DatasetError, match="--adaptive or a new folder"):
+        add_passes(wide, request, tmp_path, cameras[0], 0, 3)
+
+
+def test_scouts_share_nothing_but_the_layers_with_the_halves(scene: MitsubaScene, tmp_path: Path) -> None:
+    grown(scene, tmp_path, 0)
+    request, cameras = begin_dataset(scene, REQUEST, tmp_path)
+    pair = read_pair(view_paths(request, tmp_path, 0))[0]
+    found = scouts(scene, request, cameras[0], 0, pair)
+    assert found.a.spp == 1 and found.a.albedo is pair.a.albedo and found.b.normal is pair.b.normal
+    assert len({found.a.seed, found.b.seed, pair.a.seed, pair.b.seed}) == 4

@@ -4,13 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-from small_scenes import PATH, SKY, SPHERE, sensor, write
+import torch
+from small_scenes import PATH, SKY, SPHERE, sensor, use_variant, write
 
 from apps import render_pairs as command
 from apps.render_pairs import main, until
 from apps.render_pairs.until import CSV, PNG
 from denoiser.devices import TensorPair
-from renderer_bridge.exr_frame import read_frame
+from denoiser.inference.select import Candidate
+from renderer_bridge.adaptive import SIDE
+from renderer_bridge.exr import read_exr
+from renderer_bridge.exr_frame import read_frame, samples_in
 from renderer_bridge.pair_folder import list_pairs, read_pair
 
 
@@ -57,6 +61,29 @@ def test_at_the_limit_it_says_what_it_would_take(
     assert found is not None and int(found[1]) == pytest.approx(1101, rel=0.03)
     spp = read_frame(tmp_path / "pairs" / "view_0000.a.exr")[0].spp
     assert spp is not None and 13 <= spp <= 16
+
+
+def test_samples_go_where_the_error_is(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into the square of the two that the denoised scouts differ in."""
+    if use_variant().startswith("scalar"):
+        pytest.skip("scalar variants render whole pictures")
+
+    def denoised(halves: TensorPair, model: object) -> Candidate:
+        a = torch.zeros_like(halves.a.color)
+        b = a.clone()
+        b[..., :SIDE] = 1
+        return Candidate("known", a, a, b, a)
+
+    monkeypatch.setattr(command, "network_candidate", denoised)
+    options = ["--until-error", "0.01", "--spp", "2", "--width", str(2 * SIDE), "--adaptive"]
+    assert main([str(scene), "-o", str(tmp_path / "pairs"), *options]) == 0
+    for half in "ab":
+        samples = samples_in(read_exr(tmp_path / "pairs" / f"view_0000.{half}.exr"))
+        assert samples[:, :SIDE].min() > samples[:, SIDE:].max() and samples.mean() >= 3.32**2 - 0.5
+
+
+def test_adaptive_is_for_samples_until_an_error(scene: Path, tmp_path: Path) -> None:
+    assert main([str(scene), "-o", str(tmp_path / "pairs"), "--adaptive"]) == 2
 
 
 @pytest.mark.parametrize("wrong", [["--until-error", "0"], ["--until-error", "0.1", "--dask", "local"]])

@@ -11,6 +11,7 @@ from denoiser.inference.until_error import (
     MOST_AT_ONCE,
     RECENT,
     ErrorPoint,
+    expected_squares,
     fit,
     next_spp,
     told_error,
@@ -72,3 +73,11 @@ def test_the_told_error_is_at_least_the_noise_left() -> None:
     pair = pair_on(Pair(*(Frame(half, seed=seed) for seed, half in enumerate(halves))))
     true = np.sqrt(np.mean((tone_map((halves[0] + halves[1]) / 2) - 0.5 ** (1 / 2.2)) ** 2))
     assert true < told_error(noisy_candidate(pair), pair) < 1.5 * true
+
+
+def test_squares_to_expect_are_of_half_the_difference() -> None:
+    """0.05 of 2, a half of what the halves differ by, times the tone map's slope."""
+    one = torch.full((1, 3, 4, 5), 2.0)
+    found = expected_squares(Candidate("scout", one, 0.95 * one, 1.05 * one, one))
+    slope = (tone_map(np.array(2.001)) - tone_map(np.array(1.999))) / 0.002
+    assert found.shape == (4, 5) and found == pytest.approx((0.1 * slope) ** 2, rel=0.02)  # the slope is at 2.01

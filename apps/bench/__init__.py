@@ -5,6 +5,7 @@
     python -m apps.bench --only flight rest growth window      training while rendering, about ten minutes
     python -m apps.bench --only check --scenes a.xml b.xml     alarms of the checks of n2n-denoise
     python -m apps.bench --only plugin --scenes a.xml b.xml    <integrator type="n2n"> beside the scene's own integrator
+    python -m apps.bench --only adaptive --scenes a.xml        samples that adaptive passes save, against a reference
     python -m apps.bench --only batch --frames 12              a folder of frames, also on two workers (needs Dask)
 
 Each figure is the median over pairs of runs taken in turn (ours, peer, ours, peer, ...), so that a machine whose speed
@@ -29,6 +30,7 @@ import torch
 import tyro
 from rich.table import Table
 
+from apps.bench.adaptive import bench_adaptive
 from apps.bench.batch import bench_batch
 from apps.bench.check import bench_check
 from apps.bench.figure import Figure, in_turn, peak_bytes
@@ -53,7 +55,9 @@ from renderer_bridge.mitsuba_render import render_color, render_pair
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scene
 from renderer_bridge.mitsuba_variant import set_variant
 
-Part = Literal["render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin", "batch"]
+Part = Literal[
+    "render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin", "batch", "adaptive"
+]
 PARTS = get_args(Part)
 
 RENDER_SIZE = (320, 180)
@@ -71,8 +75,10 @@ class BenchConfig:
     only: tuple[Part, ...] = PARTS
     """Which parts to measure."""
     scenes: tuple[Path, ...] = ()
-    """Scenes of the part "plugin", else `scene`; scenes or folders of pairs of the part "check", else six procedural
-    scenes."""
+    """Scenes of the parts "plugin" and "adaptive", else `scene`; scenes or folders of pairs of the part "check", else
+    six procedural scenes."""
+    references: tuple[Path, ...] = ()
+    """Folders with reference.a.exr and reference.b.exr of the scenes of the part "adaptive"; else it renders them."""
     repeats: int = 5
     """Pairs of runs per figure."""
     frames: int = 48
@@ -99,6 +105,7 @@ def bench(config: BenchConfig) -> None:
         "check": lambda config: bench_check(config.scenes),
         "batch": lambda config: bench_batch(config.scene, config.frames),
         "plugin": lambda config: bench_plugin(config.scenes or (config.scene,)),
+        "adaptive": lambda config: bench_adaptive(config.scenes or (config.scene,), config.references),
     }
     table = Table(
         "figure", "measured", "wanted", "seconds, medians", title=f"{config.scene}, {torch.get_num_threads()} threads"

@@ -4,6 +4,7 @@
     n2n-render-pairs scene.xml -o pairs/ --views 32 --spp 8
     n2n-render-pairs scene.xml -o pairs/ --path camera_path.json --frames 100 --spp 1..32
     n2n-render-pairs scene.xml -o pairs/ --until-error 0.02       until the denoised picture is that good
+    n2n-render-pairs scene.xml -o pairs/ --until-error 0.02 --adaptive      the same, samples where they are needed
 
 The same command again completes a folder; with more --views, --target-spp or --reference-spp it adds to it.
 A scene of Mitsuba 0.5 or 0.6 is written for Mitsuba 3 first, as --print-scene shows.
@@ -66,6 +67,9 @@ class RenderPairsConfig:
     until_error: float | None = None
     """Add samples until the told error of the denoised picture is below this: the root mean square error of the
     tone-mapped picture, in (0, 1); 0.01 is a PSNR of 40 dB. --spp is what it begins with."""
+    adaptive: bool = False
+    """With --until-error: samples go where the denoised picture is expected to be wrong, in squares of 32 pixels;
+    --spp and --most-spp are means over the picture then. Not with the scalar variant."""
     most_spp: int = 1024
     """With --until-error: samples per pixel of each half at most."""
     pilot: GenericPilotName = "none"
@@ -181,7 +185,7 @@ def _until(config: RenderPairsConfig, scene: MitsubaScene, request: PairRequest,
         task = progress.add_task("rendering", total=None, speed="")
         request, cameras = begin_dataset(scene, request, folder)
         goal = Goal(config.until_error, config.most_spp)
-        for look in grow(scene, request, folder, cameras, goal, denoise):
+        for look in grow(scene, request, folder, cameras, goal, denoise, config.adaptive):
             last = look.points[-1]
             told = f"{last.spp:g} spp, error {last.error:.3g}"
             progress.update(task, completed=look.index + look.done, total=look.views, speed=told)
@@ -220,6 +224,8 @@ def _request(config: RenderPairsConfig) -> PairRequest:
         raise UsageError("--target-spp, --reference-spp and --sensor must not be negative")
     if config.until_error is not None:
         _check_until(config)
+    elif config.adaptive:
+        raise UsageError("--adaptive: only together with --until-error")
     if not 0 <= config.seed < 2**SEED_BITS:
         raise UsageError(f"--seed {config.seed}: 0 to {2**SEED_BITS - 1} is accepted")
     if config.near and config.path is not None:

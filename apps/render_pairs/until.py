@@ -10,18 +10,31 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.inference.select import Candidate
-from denoiser.inference.until_error import ErrorPoint, Goal, decibels, fit, sentence, told_error, wanted_passes
+from denoiser.inference.until_error import (
+    ErrorPoint,
+    Goal,
+    decibels,
+    expected_squares,
+    fit,
+    sentence,
+    told_error,
+    wanted_passes,
+)
+from renderer_bridge.adaptive import share_of_squares
 from renderer_bridge.atomic import atomic_path, write_text
 from renderer_bridge.frame import Camera
 from renderer_bridge.mitsuba_pairs import PairRequest
-from renderer_bridge.mitsuba_passes import add_passes
+from renderer_bridge.mitsuba_passes import Shares, add_passes, scouts, view_paths
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.pair_folder import read_pair
 from renderer_bridge.passes import total_spp
@@ -54,15 +67,19 @@ def grow(
     cameras: Sequence[Camera],
     goal: Goal,
     denoise: Callable[[TensorPair], Candidate],
+    adaptive: bool = False,
 ) -> Iterator[Look]:
     """Add passes to view after view until each is good enough; yields a record at each look, after files were written.
 
-    What earlier looks found is read from errors.csv. Raises as `add_passes` and `denoise` do.
+    With `adaptive` samples go where the error is. What earlier looks found is read from errors.csv. Raises as
+    `add_passes` and `denoise` do.
     """
     known = _known(folder / CSV)
     for index, camera in enumerate(cameras):
         name = request.view_name(index)
-        for points, done in _grow_view(scene, request, folder, camera, index, goal, denoise, known.get(name, [])):
+        shares = _shares(scene, request, folder, camera, index, denoise) if adaptive else None
+        before = known.get(name, [])
+        for points, done in _grow_view(scene, request, folder, camera, index, goal, denoise, before, shares):
             known[name] = points
             write_text(folder / CSV, _table(known))
             yield Look(name, index, len(cameras), tuple(points), goal, done)
@@ -78,17 +95,37 @@ def _grow_view(
     goal: Goal,
     denoise: Callable[[TensorPair], Candidate],
     points: list[ErrorPoint],
+    shares: Shares | None,
 ) -> Iterator[tuple[list[ErrorPoint], bool]]:
     first = request.spp.draw(request.seed, index)
     passes, wanted = -1, 0
     while wanted > passes:
-        paths, passes = add_passes(scene, request, folder, camera, index, wanted)
+        paths, passes = add_passes(scene, request, folder, camera, index, wanted, shares)
         spp = total_spp(first, passes)
         halves = pair_on(read_pair(paths)[0], compute_device())
         error = told_error(denoise(halves), halves)
         points = [point for point in points if point.spp < spp] + [ErrorPoint(spp, error)]
         wanted = wanted_passes(points, goal, first, passes)
         yield points, wanted == passes
+
+
+def _shares(
+    scene: MitsubaScene,
+    request: PairRequest,
+    folder: Path,
+    camera: Camera,
+    index: int,
+    denoise: Callable[[TensorPair], Candidate],
+) -> Shares:
+    """How the squares of a view, whose first pass is there when it is asked, share further samples; asked once."""
+
+    @cache
+    def shares() -> NDArray[np.float64]:
+        pair, _ = read_pair(view_paths(request, folder, index))
+        scout = denoise(pair_on(scouts(scene, request, camera, index, pair), compute_device()))
+        return share_of_squares(expected_squares(scout))
+
+    return shares
 
 
 # ---------------------------------------------------------------------------------------------------------------------

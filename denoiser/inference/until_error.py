@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from denoiser import devices
 from denoiser.devices import TensorPair
@@ -69,12 +71,31 @@ def told_error(picture: Candidate, halves: TensorPair) -> float:
 
     As in `denoiser.score`, less what averaging the halves takes off, times `HIDDEN`; at least the noise left.
     """
-    scale = tone_map_slope(picture.color.mean(dim=1, keepdim=True).clamp(min=0) + LOSS_EPSILON)
+    scale = _scale(picture)
     a, b, noisy_a, noisy_b = (each * scale for each in (picture.a, picture.b, halves.a.color, halves.b.color))
     against = (a - noisy_b).square() + (b - noisy_a).square() - (noisy_a - noisy_b).square()
-    noise = (a - b).square() / 4
+    noise = _noise(picture)
     seen, left = devices.read((against / 2 - noise).mean(), noise.mean())
     return math.sqrt(max(HIDDEN**2 * seen, left))
+
+
+def expected_squares(scout: Candidate) -> NDArray[np.float32]:
+    """Squared error to expect of each pixel (H, W) of a denoised picture, from one denoised from other samples: the
+    noise left in it. What the halves show beside that (`told_error`) is of the noise of the whole picture, and told
+    worse where samples are wanted: with it 1.0 to 1.4 times fewer samples were needed, with the noise alone 1.3 to
+    2.1 (where to spread them known from the reference: 1.4 to 2.7).
+    """
+    return np.asarray(_noise(scout).mean(dim=1)[0].cpu().numpy())
+
+
+def _noise(picture: Candidate) -> Tensor:
+    """Squared noise that both halves together leave in the tone-mapped picture, (1, 3, H, W)."""
+    return ((picture.a - picture.b) * _scale(picture)).square() / 4
+
+
+def _scale(picture: Candidate) -> Tensor:
+    """How much brighter the tone-mapped picture gets with its radiance, (1, 1, H, W)."""
+    return tone_map_slope(picture.color.mean(dim=1, keepdim=True).clamp(min=0) + LOSS_EPSILON)
 
 
 def fit(points: Sequence[ErrorPoint]) -> PowerLaw | None:
