@@ -1,4 +1,4 @@
-"""The benchmarks of training while rendering run to their end on the built-in scene, made small; no time is judged."""
+"""The benchmarks run to their end on the built-in scene, made small; no time is judged."""
 
 import subprocess
 import sys
@@ -8,6 +8,8 @@ from small_scenes import use_variant
 
 import apps.bench.adaptive as bench_adaptive
 import apps.bench.batch as bench_batch
+import apps.bench.files as bench_files
+import apps.bench.inverse as bench_inverse
 import apps.bench.online as bench_online
 import apps.bench.plugin as bench_plugin
 from apps.bench.figure import in_turn
@@ -93,3 +95,30 @@ def test_adaptive_passes_beside_even_ones(monkeypatch: pytest.MonkeyPatch) -> No
         and "everywhere 8 spp" in figure.detail
         and "adaptive 9 spp" in figure.detail
     )
+
+
+def test_tiles_and_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_files, "TILED_SIZE", (352, 224))
+    monkeypatch.setattr(bench_files, "TILE_PIXELS", 70_000)
+    tiled, _ = bench_files.bench_tiles(BUILTIN_SCENE)
+    assert float(tiled.value.split()[0]) <= 1e-5  # sums of one order; the network sees beyond the overlap
+    monkeypatch.setattr(bench_files, "GROUPS_PIXELS", 1000)
+    monkeypatch.setattr(bench_files, "GROUPS_SPP", (2,))
+    monkeypatch.setattr(bench_files, "GROUPS_REFERENCE_SPP", 4)
+    (groups,) = bench_files.bench_also([BUILTIN_SCENE])
+    assert float(groups.value.split()[0]) <= 1e-5  # float32, a few roundings
+
+
+def test_temporal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_files, "SEQUENCE_SIZE", (64, 48))
+    monkeypatch.setattr(bench_files, "REFERENCE_SPP", 2)
+    (figure,) = bench_files.bench_temporal([BUILTIN_SCENE], 4)
+    assert "PSNR" in figure.detail and "nan" not in figure.value
+
+
+def test_inverse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_inverse, "PIXELS", 600)
+    monkeypatch.setattr(bench_inverse, "STEPS", 2)
+    monkeypatch.setattr(bench_inverse, "SEEDS", (1,))
+    figures = list(bench_inverse.bench_inverse([BUILTIN_SCENE]))
+    assert len(figures) == 5 and all(0 < float(figure.value) < 1 for figure in figures)

@@ -14,6 +14,7 @@ import OpenEXR
 import OpenImageIO as oiio
 import pytest
 
+from apps.denoise import main
 from renderer_bridge.errors import ExrError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 
@@ -127,6 +128,7 @@ KINDS: dict[str, Callable[[], list[Kind]]] = {
 
 
 def save(path: Path, kinds: list[Kind]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     output = oiio.ImageOutput.create(str(path))
     specs = tuple(spec for spec, _ in kinds)
     assert output.open(str(path), specs if len(specs) > 1 else specs[0]), output.geterror()
@@ -237,3 +239,28 @@ def test_mip_maps_are_refused(tmp_path: Path, levels: Any) -> None:
     path.write_bytes(data)
     with pytest.raises(ExrError, match="several resolution levels"):
         read_exr(path)
+
+
+def test_n2n_denoise_leaves_all_else_of_every_kind(tmp_path: Path) -> None:
+    """The whole command on a folder of all kinds, as pairs: nothing but color is changed, and only the error is new."""
+    for number, kind in enumerate(KINDS):
+        for half in "ab":
+            parts = KINDS[kind]()
+            for _, pixels in parts:
+                pixels *= np.float32(1 if half == "a" else 2)  # halves that are equal are refused; float32 is exact
+            save(tmp_path / "in" / f"{number}.{half}.exr", parts)
+    assert main([str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    for number, kind in enumerate(KINDS):
+        source, result = tmp_path / "in" / f"{number}.a.exr", tmp_path / "out" / f"{number}.exr"
+        image = read_exr(source)
+        places = [image.select(view).result for view in image.views()]
+        replaced = {(place.part, name) for place in places if place is not None for name in place.channels}
+        before, after = seen(source), seen(result)
+        assert len(before) == len(after)
+        for index, ((old, old_channels), (new, new_channels)) in enumerate(zip(before, after, strict=True)):
+            assert old == new, kind
+            added = set(new_channels) - set(old_channels)
+            assert all(name.startswith("n2n.error.") for name in added) and set(old_channels) <= set(new_channels), kind
+            for name, pixels in old_channels.items():
+                same = new_channels[name].dtype == pixels.dtype and new_channels[name].tobytes() == pixels.tobytes()
+                assert same != ((index, name) in replaced), (kind, name)

@@ -7,6 +7,8 @@
     python -m apps.bench --only plugin --scenes a.xml b.xml    <integrator type="n2n"> beside the scene's own integrator
     python -m apps.bench --only adaptive --scenes a.xml        samples that adaptive passes save, against a reference
     python -m apps.bench --only batch --frames 12              a folder of frames, also on two workers (needs Dask)
+    python -m apps.bench --only tiles also temporal            tiles, light groups, sequences
+    python -m apps.bench --only inverse --scenes a.xml         a reflectance recovered through <integrator type="n2n">
 
 Each figure is the median over pairs of runs taken in turn (ours, peer, ours, peer, ...), so that a machine whose speed
 drifts slows both. Absolute seconds are printed for orientation only.
@@ -34,6 +36,8 @@ from apps.bench.adaptive import bench_adaptive
 from apps.bench.batch import bench_batch
 from apps.bench.check import bench_check
 from apps.bench.figure import Figure, in_turn, peak_bytes
+from apps.bench.files import bench_also, bench_temporal, bench_tiles
+from apps.bench.inverse import bench_inverse
 from apps.bench.online import bench_flight, bench_growth, bench_rest
 from apps.bench.plugin import bench_plugin
 from apps.bench.window import bench_window
@@ -56,8 +60,9 @@ from renderer_bridge.mitsuba_scene import BUILTIN_SCENE, MitsubaScene, load_scen
 from renderer_bridge.mitsuba_variant import set_variant
 
 Part = Literal[
-    "render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin", "batch", "adaptive"
-]
+    "render", "train", "infer", "memory", "flight", "rest", "growth", "window", "check", "plugin", "batch", "adaptive",
+    "tiles", "also", "temporal", "inverse",
+]  # fmt: skip
 PARTS = get_args(Part)
 
 RENDER_SIZE = (320, 180)
@@ -75,14 +80,14 @@ class BenchConfig:
     only: tuple[Part, ...] = PARTS
     """Which parts to measure."""
     scenes: tuple[Path, ...] = ()
-    """Scenes of the parts "plugin" and "adaptive", else `scene`; scenes or folders of pairs of the part "check", else
-    six procedural scenes."""
+    """Scenes of the parts "plugin", "inverse", "also", "temporal" and "adaptive", else `scene`; scenes or folders of
+    pairs of the part "check", else six procedural scenes."""
     references: tuple[Path, ...] = ()
     """Folders with reference.a.exr and reference.b.exr of the scenes of the part "adaptive"; else it renders them."""
     repeats: int = 5
     """Pairs of runs per figure."""
     frames: int = 48
-    """Frames of the sequence of the part "batch"."""
+    """Frames of the sequences of the parts "batch" and "temporal"."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -106,6 +111,10 @@ def bench(config: BenchConfig) -> None:
         "batch": lambda config: bench_batch(config.scene, config.frames),
         "plugin": lambda config: bench_plugin(config.scenes or (config.scene,)),
         "adaptive": lambda config: bench_adaptive(config.scenes or (config.scene,), config.references),
+        "inverse": lambda config: bench_inverse(config.scenes or (config.scene,)),
+        "tiles": lambda config: bench_tiles(config.scene),
+        "also": lambda config: bench_also(config.scenes or (config.scene,)),
+        "temporal": lambda config: bench_temporal(config.scenes or (config.scene,), config.frames),
     }
     table = Table(
         "figure", "measured", "wanted", "seconds, medians", title=f"{config.scene}, {torch.get_num_threads()} threads"

@@ -18,7 +18,7 @@ from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.pair_folder import list_pairs, read_pair
 from renderer_bridge.procedural import write_scene
 
-PIXELS = 24_000
+PIXELS = 40_000
 PROCEDURAL = range(200, 206)
 """Seeds of the scenes that are checked where none are given."""
 

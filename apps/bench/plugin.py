@@ -53,7 +53,7 @@ def bench_plugin(scenes: Sequence[Path]) -> Iterator[Figure]:
     for path in scenes:
         set_variant(VARIANTS[0])
         register()
-        halves = [_render(_loaded(path), None, REFERENCE_SPP, [seed])[0][0] for seed in REFERENCE_SEEDS]
+        halves = [_render(loaded(path), None, REFERENCE_SPP, [seed])[0][0] for seed in REFERENCE_SEEDS]
         mean = np.asarray((halves[0] + halves[1]) / 2, dtype=np.float32)
         reference = _Reference(mean, reference_noise(halves[0], halves[1]))
         yield from _gradient(path)
@@ -65,7 +65,7 @@ def bench_plugin(scenes: Sequence[Path]) -> Iterator[Figure]:
 
 def _compared(path: Path, variant: str, reference: _Reference) -> Iterator[Figure]:
     """The figures of one scene in the variant that is set."""
-    scene = _loaded(path)
+    scene = loaded(path)
     own = {spp: _render(scene, None, spp, SEEDS) for spp in SPP}
     for model in MODELS:
         n2n = wrap(scene.integrator(), model=model)
@@ -100,7 +100,7 @@ def _render(scene: Any, integrator: Any, spp: int, seeds: Sequence[int]) -> tupl
     return pictures, float(np.median(seconds))
 
 
-def _loaded(path: Path, pixels: int = PIXELS) -> Any:
+def loaded(path: Path, pixels: int = PIXELS) -> Any:
     """The scene as Mitsuba loads it, its film cut down to about so many pixels. Raises `SceneError` if it is none."""
     import mitsuba as mi
 
@@ -126,9 +126,9 @@ def _gradient(path: Path) -> Iterator[Figure]:
     import drjit as dr
     import mitsuba as mi
 
-    scene = _loaded(path, GRADIENT_PIXELS)
+    scene = loaded(path, GRADIENT_PIXELS)
     parameters = mi.traverse(scene)
-    names = [name for name in parameters.keys() if _is_reflectance(name)]  # noqa: SIM118 - not a dict
+    names = [name for name in parameters.keys() if is_reflectance(name)]  # noqa: SIM118 - not a dict
     chosen = {name: type(parameters[name])(parameters[name]) for name in names}  # colors, or numbers where gray
     if not chosen:
         progress_console.print(f"{path}: no plain reflectance, no derivative")
@@ -159,5 +159,5 @@ def _gradient(path: Path) -> Iterator[Figure]:
     )  # fmt: skip
 
 
-def _is_reflectance(name: str) -> bool:
+def is_reflectance(name: str) -> bool:
     return name.endswith("reflectance.value") and "specular" not in name
