@@ -2,7 +2,8 @@
 
 import torch
 
-from denoiser.networks.refinement import FLOOR, MOST, Refinement
+from denoiser.networks.pixels import FLOOR, MOST
+from denoiser.networks.refinement import Refinement
 
 CHANNELS = 8
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from denoiser.networks.kernels import TAPS, filtered
-from denoiser.networks.layers import conv, convolved, shuffled, unshuffled
+from denoiser.networks.layers import conv, convolved, shuffled
+from denoiser.networks.pixels import SEEN, seen
 from denoiser.networks.refinement import Refinement
-from denoiser.transforms import tone_map
 
 WIDTHS = (64, 96, 128, 192)
 """Channels at half, quarter, eighth and sixteenth resolution."""
@@ -64,7 +64,7 @@ class KernelNetwork(nn.Module):
         super().__init__()
         if in_channels != 11:
             raise ValueError(f"a kernel network takes 11 channels, not {in_channels}")
-        below = 4 * (in_channels + 3)  # radiance over albedo, tone-mapped, is a further input
+        below = 4 * SEEN
         for level, width in enumerate(WIDTHS, start=1):
             self.add_module(f"down{level}a", conv(below, width))
             self.add_module(f"down{level}b", conv(width, width))
@@ -88,22 +88,22 @@ class KernelNetwork(nn.Module):
 
         Raises ValueError for another size.
         """
-        features, guard = self._seen(x)
-        logits, last = self.logits(features)
-        picture = reconstructed(x[:, :3].float(), logits, guard)
+        logits, last = self._logits(x)
+        picture = reconstructed(x[:, :3].float(), logits, _guard(x))
         return self.refinement(picture, last)  # type: ignore[no-any-return]
 
     def of_passes(self, x: Tensor, passes: Sequence[Tensor]) -> list[Tensor]:
         """The kernels alone that `forward` finds in `x`, applied to each of `passes` (N, 3, H, W)."""
-        features, guard = self._seen(x)
-        logits, _ = self.logits(features)
-        return [reconstructed(each, logits, guard) for each in passes]
+        logits, _ = self._logits(x)
+        return [reconstructed(each, logits, _guard(x)) for each in passes]
 
-    def logits(self, features: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Logits of each resolution, full first, from features (N, 14, H, W): 25 of the neighbours, then the gate,
+    def _logits(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Logits of each resolution, full first, from the input (N, 11, H, W): 25 of the neighbours, then the gate,
         then at full resolution the weight in the next coarser one and the share of the pixel's own albedo. With them
         the last layer (N, 64, H/2, W/2)."""
-        h = unshuffled(features.to(self.dtype))
+        if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
+            raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
+        h = seen(x, ALBEDO_GUARD, self.dtype)
         skips = []
         for level in range(1, LEVELS + 1):
             h = convolved(self, (f"down{level}a", f"down{level}b"), h if level == 1 else F.max_pool2d(h, 2))
@@ -121,12 +121,10 @@ class KernelNetwork(nn.Module):
         """Type of the parameters."""
         return next(self.parameters()).dtype
 
-    def _seen(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the convolutions see (N, 14, H, W), and albedo, a little brightened (N, 3, H, W)."""
-        if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
-            raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
-        color, guard = x[:, :3].float(), x[:, 3:6].float() + ALBEDO_GUARD
-        return torch.cat([tone_map(color), tone_map(color / guard), x[:, 3:].float()], dim=1), guard
+
+def _guard(x: Tensor) -> Tensor:
+    """Albedo, a little brightened (N, 3, H, W)."""
+    return x[:, 3:6].float() + ALBEDO_GUARD
 
 
 def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class _Fused(torch.autograd.Function):
         ctx.save_for_backward(padded, channels_last)
         images, height, width, _ = channels_last.shape
         result = torch.empty((images, padded.shape[1], height, width), dtype=torch.float32)
-        _in_parallel(_forward, padded.numpy(), *_bits(channels_last), result.numpy())
+        in_parallel(_forward, padded.numpy(), *bits(channels_last), result.numpy())
         return result
 
     @staticmethod
@@ -78,18 +78,18 @@ class _Fused(torch.autograd.Function):
         of_logits = torch.empty(channels_last.shape, dtype=torch.float32)
         of_image = torch.zeros_like(padded)
         arrays = (gradient.contiguous().numpy(), of_image.numpy(), of_logits.numpy())
-        _in_parallel(_backward, padded.numpy(), *_bits(channels_last), *arrays)
+        in_parallel(_backward, padded.numpy(), *bits(channels_last), *arrays)
         return of_image, of_logits.to(channels_last.dtype).permute(0, 3, 1, 2)
 
 
-def _bits(logits: Tensor) -> tuple[NDArray[Any], np.uint32]:
+def bits(logits: Tensor) -> tuple[NDArray[Any], np.uint32]:
     """The bits of logits as unsigned integers, and the shift to those of float32: bfloat16 is their upper half."""
     if logits.dtype == torch.bfloat16:
         return logits.view(torch.uint16).numpy(), np.uint32(16)
     return logits.float().view(torch.uint32).numpy(), np.uint32(0)
 
 
-def _in_parallel(compiled: Callable[..., None], *arrays: Any) -> None:
+def in_parallel(compiled: Callable[..., None], *arrays: Any) -> None:
     """Run it with as many threads as torch uses."""
     with _ONE_AT_A_TIME:
         numba.set_num_threads(min(torch.get_num_threads(), _MOST_THREADS))
@@ -104,12 +104,12 @@ _SMALLEST = np.float32(-100.0)  # powers of two below are 0 beside the largest w
 
 
 @numba.njit(inline="always")
-def _load_row(logits: Any, shift: Any, bits: Any) -> None:
+def _load_row(logits: Any, shift: Any, row: Any) -> None:
     """The bits of one row of logits (W, 25), planar, as the bits of float32 (25, W)."""
     width = logits.shape[0]
     for tap in range(TAPS):
         for x in range(width):
-            bits[tap, x] = np.uint32(logits[x, tap]) << shift
+            row[tap, x] = np.uint32(logits[x, tap]) << shift
 
 
 @numba.njit(inline="always")

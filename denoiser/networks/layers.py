@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,8 +20,26 @@ def conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 def convolved(network: nn.Module, names: tuple[str, ...], h: Tensor) -> Tensor:
     """`h` through the named convolutions of `network`, a leaky ReLU of slope 0.1 after each."""
     for name in names:
-        h = F.leaky_relu(network.get_submodule(name)(h), LEAKY_SLOPE, inplace=True)
+        layer = network.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d)
+        h = _fused(layer, h) if _is_fusible(layer, h) else F.leaky_relu(layer(h), LEAKY_SLOPE, inplace=True)
     return h
+
+
+def _is_fusible(layer: nn.Conv2d, h: Tensor) -> bool:
+    """Whether oneDNN can take both steps at once: on the CPU, without gradients."""
+    plain = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.compiler.is_exporting()
+    here = h.device.type == "cpu" and h.dtype == layer.weight.dtype
+    return here and not plain and torch.backends.mkldnn.is_available()
+
+
+def _fused(layer: nn.Conv2d, h: Tensor) -> Tensor:
+    """3x3 convolution and leaky ReLU in one pass, by the operator that torch's own compiler emits for them; apart, the
+    ReLUs take a sixth of a frame's time."""
+    operator = torch.ops.mkldnn._convolution_pointwise
+    ones = [1, 1]
+    result: Tensor = operator(h, layer.weight, layer.bias, ones, ones, ones, 1, "leaky_relu", [LEAKY_SLOPE], "")
+    return result
 
 
 def unshuffled(picture: Tensor) -> Tensor:

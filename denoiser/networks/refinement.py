@@ -12,17 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from denoiser.networks.layers import conv, convolved, shuffled, unshuffled
+from denoiser.networks.layers import conv, convolved, unshuffled
+from denoiser.networks.pixels import moved
 from denoiser.transforms import tone_map
 
 WIDTHS = (32, 64, 96)
 """Channels at half, quarter and eighth resolution."""
-
-FLOOR = 0.01
-"""Radiance added before the logarithm where it moves up: black can be made as bright as this times e^`MOST`."""
-
-MOST = 4.0
-"""Largest move of the logarithm, either way."""
 
 
 class Refinement(nn.Module):
@@ -53,5 +48,4 @@ class Refinement(nn.Module):
         third = convolved(self, ("down3a", "down3b"), F.max_pool2d(second, 2))
         h = convolved(self, ("up2",), torch.cat([F.interpolate(third, scale_factor=2), second], dim=1))
         h = convolved(self, ("up1",), torch.cat([F.interpolate(h, scale_factor=2), first], dim=1))
-        move = shuffled(self.head(h)).float().clamp(-MOST, MOST) * torch.rsqrt(1 + picture.clamp(min=0))
-        return picture + (picture + FLOOR * (move > 0)) * torch.expm1(move)
+        return moved(picture, self.head(h))
