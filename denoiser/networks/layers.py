@@ -30,7 +30,7 @@ def _is_fusible(layer: nn.Conv2d, h: Tensor) -> bool:
     """Whether oneDNN can take both steps at once: on the CPU, without gradients."""
     plain = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.compiler.is_exporting()
     here = h.device.type == "cpu" and h.dtype == layer.weight.dtype
-    return here and not plain and torch.backends.mkldnn.is_available()
+    return here and not plain and bool(torch._C._has_mkldnn)
 
 
 def _fused(layer: nn.Conv2d, h: Tensor) -> Tensor:
