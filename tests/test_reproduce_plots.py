@@ -27,7 +27,7 @@ def test_each_variant_is_drawn_at_its_own_last_step() -> None:
     assert [round(bar.get_height()) for bar in axes.patches] == [30, 31]  # type: ignore[attr-defined]
 
 
-def test_a_legend_is_one_row_where_it_has_room_and_three_columns_where_not() -> None:
+def test_a_legend_has_as_many_columns_as_have_room() -> None:
     for names, columns in (
         (("input", "L1", "L2", "clean"), 4),
         (tuple(f"a rather long name {n}" for n in range(4)), 3),

@@ -100,10 +100,16 @@ def line(axes: Axes, at: Sequence[float], found: Sequence[Estimate], label: str)
 
 
 def legend(axes: Axes) -> None:
-    """All that is drawn, above the axes: in one row where it has room, else in three columns."""
+    """All that is drawn, above the axes, in as many columns as have room."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = len(labels) if sum(len(label) + LEGEND_MARK for label in labels) <= LEGEND_ROW else 3
+    columns = next((count for count in range(len(labels), 1, -1) if _width(labels, count) <= LEGEND_ROW), 1)
     axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def _width(labels: Sequence[str], columns: int) -> int:
+    """Letters that a legend takes; matplotlib fills columns one after another."""
+    parts = np.array_split(np.array([len(label) for label in labels]), columns)
+    return sum(int(part.max()) + LEGEND_MARK for part in parts)
 
 
 def _over_seeds(rows: Sequence[Row], **labels: str) -> Estimate:
