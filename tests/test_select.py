@@ -70,6 +70,19 @@ def test_seams_are_smooth() -> None:
     assert float(share.diff(dim=3).abs().max()) < 0.1  # a Gaussian of 8 pixels rises by at most 0.05 a pixel
 
 
+@pytest.mark.parametrize(("across", "least", "most"), [(10, 0.0, 0.0), (60, 0.7, 1.0)])
+def test_a_few_pixels_that_agree_prove_nothing(across: int, least: float, most: float) -> None:
+    """At 1 spp both halves may lack a lamp in ten pixels of its edge; 60 x 60 pixels are no chance."""
+    right, dark = truth(), truth()
+    seen = (slice(40, 41 if across == 10 else 100), slice(30, 30 + across))
+    right[seen], dark[seen] = 5.0, 0.0
+    found = pair(4.0)
+    halves = Pair(*(Frame(np.where(dark > 0, half.color, 0), seed=half.seed) for half in (found.a, found.b)))
+    best, _ = blend([steady("right", right), steady("dark", dark)], pair_on(halves))
+    share = 1 - to_image(best.color)[seen].mean() / 5
+    assert least <= share <= most
+
+
 def test_the_order_does_not_matter_where_one_is_better_throughout() -> None:
     good, bad = steady("good", truth()), steady("bad", truth() * np.float32(1.2))
     for order in ([good, bad], [bad, good]):
