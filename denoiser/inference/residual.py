@@ -6,9 +6,6 @@ neighbourhood, is the power of the shared error without bias, and the square of 
 band of the residuals' wavelet transform is returned to the picture with the gain of a Wiener filter. Where the noise is
 loud nothing is returned; as samples grow the gain goes to 1 and the result to the mean of the halves, that is, to
 the render itself.
-
-The transform is the edge-avoiding a-trous wavelet of Dammertz et al., "Edge-Avoiding A-Trous Wavelet Transform for fast
-Global Illumination Filtering", HPG 2010, guided by albedo, normal and the denoised color.
 """
 
 from __future__ import annotations
@@ -20,15 +17,13 @@ from torch.nn import functional as F
 from denoiser.devices import TensorPair
 from denoiser.filters import largest
 from denoiser.inference.gains import gains, pooled_powers
+from denoiser.inference.wavelet import smoothed
 from denoiser.paper import LOSS_EPSILON
 from denoiser.transforms import tone_map
 from denoiser.windows import Index, Window, coarser, windows, with_margin
 
 LEVELS = 6
 """Bands; the last is the mean over about 64 pixels."""
-
-EDGE = 0.5
-"""Squared distance of the guides at which a neighbour counts 1/e: 0.3 and 1.0 differ by up to 0.4 dB, either way."""
 
 SKY_ERRORS, SKY_WINDOW = 3.0, 9
 """Differences of the halves by which a pixel without any surface may differ from their mean; the largest one around it,
@@ -162,11 +157,11 @@ class _Bands:
         a, b, fa, fb = (image[seen] for image in (halves.a, halves.b, halves.fa, halves.fb))
         mean = (fa + fb) / 2
         brightness = mean.mean(dim=1, keepdim=True) + LOSS_EPSILON  # relative: a lamp must not drown a wall
-        guide = _guide(halves, seen, mean)
-        residuals = torch.cat([a - fa, b - fb], dim=1) / brightness  # (1, 6, H, W)
+        guide = _guide(halves, seen, mean).contiguous()
+        residuals = (torch.cat([a - fa, b - fb], dim=1) / brightness).contiguous()  # (1, 6, H, W)
         bands = []
         for level in range(LEVELS):
-            smooth = _smooth(residuals, guide, 2**level) if level < LEVELS - 1 else torch.zeros_like(residuals)
+            smooth = smoothed(residuals, guide, 2**level) if level < LEVELS - 1 else torch.zeros_like(residuals)
             band_a, band_b = (residuals - smooth)[kept].chunk(2, dim=1)
             bands.append((band_a, band_b))
             residuals = smooth
@@ -184,36 +179,6 @@ def _guide(halves: _Halves, seen: Index, mean: Tensor) -> Tensor:
             a, b = halves.guides[name]
             layers.append((a[seen].to(mean.dtype) + b[seen].to(mean.dtype)) * (weight / 2))
     return torch.cat(layers, dim=1)
-
-
-def _smooth(image: Tensor, guide: Tensor, step: int) -> Tensor:
-    """Weighted mean of 3x3 neighbours `step` pixels apart; a neighbour across an edge of `guide` counts little."""
-    height, width = image.shape[2:]
-    image, guide = (F.pad(each, (step,) * 4, mode="replicate") for each in (image, guide))
-    size = image.shape[2], image.shape[3]
-    total = image * CENTER_WEIGHT
-    weights = torch.full_like(image[:, :1], CENTER_WEIGHT)
-    for down, right, weight in NEIGHBOURS:  # two pixels are as far from one as from the other
-        here, there = _shifted(size, down * step, right * step)
-        closeness = (guide[there] - guide[here]).square_().sum(dim=1, keepdim=True).div_(-EDGE).exp_() * weight
-        for one, other in ((here, there), (there, here)):
-            total[one].addcmul_(image[other], closeness)
-            weights[one].add_(closeness)
-    inner = (..., slice(step, step + height), slice(step, step + width))
-    return total[inner].div_(weights[inner])
-
-
-CENTER_WEIGHT = 4.0
-NEIGHBOURS = ((0, 1, 2.0), (1, 0, 2.0), (1, 1, 1.0), (1, -1, 1.0))
-"""Steps down and right with the kernel's weight, one of each two opposite ones: the B3 spline's 3x3 (1, 2, 1)."""
-
-
-def _shifted(size: tuple[int, int], down: int, right: int) -> tuple[Index, Index]:
-    """Windows of the pixels with a neighbour `down` (>= 0) rows and `right` columns on, and of those neighbours."""
-    height, width = size
-    rows = slice(0, height - down), slice(down, height)
-    columns = slice(max(-right, 0), width - max(right, 0)), slice(max(right, 0), width - max(-right, 0))
-    return (..., rows[0], columns[0]), (..., rows[1], columns[1])
 
 
 def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> tuple[Tensor, Tensor]:

@@ -164,8 +164,9 @@ def _forward(padded: Any, logits: Any, shift: Any, result: Any) -> None:
                 result[n, c, y, x] = np.float32(0)
             for tap in range(TAPS):
                 down, right = tap // SIDE, tap % SIDE
+                there = padded[n, c, y + down, right : right + width]
                 for x in range(width):
-                    result[n, c, y, x] += row[tap, x] * padded[n, c, y + down, x + right]
+                    result[n, c, y, x] += row[tap, x] * there[x]
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True, nogil=True)

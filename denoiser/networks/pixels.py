@@ -80,11 +80,11 @@ def _fused(dtype: torch.dtype, *given: Tensor) -> bool:
 # Compiled: rows in parallel; in a row every loop runs over its pixels, which vectorises
 
 _EXPONENT = np.float32(1 / TONE_MAP_GAMMA)
-_LN_2, _LOG2_E = np.float32(0.6931471805599453), np.float32(1.4426950408889634)
+_LN_2, LOG2_E = np.float32(0.6931471805599453), np.float32(1.4426950408889634)
 
 
 @numba.njit(inline="always")
-def _powers_of_two(row: Any, exponent: Any, power: Any) -> None:
+def powers_of_two(row: Any, exponent: Any, power: Any) -> None:
     """2 to the power of a row (W,), in place, to 2e-7; `power` is the memory of `exponent` as float32."""
     for x in range(row.shape[0]):
         t = max(row[x], np.float32(-120.0))
@@ -124,8 +124,8 @@ def _tone_mapped(row: Any, exponent: Any, scratch: Any) -> None:
         series = series * square + np.float32(1 / 5)
         series = series * square + np.float32(1 / 3)
         series = series * square + np.float32(1)
-        row[x] = (row[x] + np.float32(2) * _LOG2_E * s * series) * _EXPONENT
-    _powers_of_two(row, exponent, scratch)
+        row[x] = (row[x] + np.float32(2) * LOG2_E * s * series) * _EXPONENT
+    powers_of_two(row, exponent, scratch)
     for x in range(width):
         row[x] = row[x] if row[x] > np.float32(1e-17) else np.float32(0)  # the least float32 radiance but 0 gives 3e-17
 
@@ -173,8 +173,8 @@ def _moved(picture: Any, moves: Any, shift: Any, result: Any) -> None:
             for x in range(width):
                 move = min(max(row[x], np.float32(-MOST)), np.float32(MOST))
                 add[x] = np.float32(FLOOR) if move > 0 else np.float32(0)
-                row[x] = move * _LOG2_E / np.sqrt(np.float32(1) + max(picture[n, c, y, x], np.float32(0)))
-            _powers_of_two(row, exponent, exponent.view(np.float32))
+                row[x] = move * LOG2_E / np.sqrt(np.float32(1) + max(picture[n, c, y, x], np.float32(0)))
+            powers_of_two(row, exponent, exponent.view(np.float32))
             for x in range(width):
                 v = picture[n, c, y, x]
                 result[n, y, x, c] = v + (v + add[x]) * (row[x] - np.float32(1))
