@@ -62,15 +62,18 @@ class Scores:
     mse_corrected: float | None = None
 
 
-def error_ratio(image: Image, error: Image, reference: Image) -> float:
+def error_ratio(image: Image, error: Image, reference: Image, halves: tuple[Image, Image] | None = None) -> float:
     """True error over the estimated one, the median over the picture: above 1 the estimate is too small.
 
     `error` is an estimated standard error (H, W, 3) in linear radiance. Both are root mean squares over the channels
-    and a Gaussian of `ERROR_SIGMA` pixels, since one pixel's own error says little of its deviation.
+    and a Gaussian of `ERROR_SIGMA` pixels, since one pixel's own error says little of its deviation. With two
+    independent `halves` of the reference the true square is the product of the deviations from each, which the
+    reference's noise adds nothing to; without, that noise counts as error.
     """
-    squares = (np.square(image - reference).mean(axis=2), np.square(error).mean(axis=2))
+    one, other = halves or (reference, reference)
+    squares = (((image - one) * (image - other)).mean(axis=2), np.square(error).mean(axis=2))
     true, told = (ndimage.gaussian_filter(each.astype(np.float64), ERROR_SIGMA) for each in squares)
-    return float(np.sqrt(np.median(true / np.maximum(told, np.finfo(np.float32).tiny))))
+    return float(np.sqrt(max(np.median(true / np.maximum(told, np.finfo(np.float32).tiny)), 0.0)))
 
 
 def error_coverage(image: Image, error: Image, reference: Image) -> float:

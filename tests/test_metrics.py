@@ -244,3 +244,13 @@ def test_coverage_of_normal_errors() -> None:
     image = truth + error * random.standard_normal(truth.shape).astype(np.float32)
     assert metrics.error_coverage(image, error, truth) == pytest.approx(0.954, abs=0.004)
     assert metrics.error_coverage(image, error * 0, truth) == 0
+
+
+def test_the_noise_of_the_reference_is_no_error_where_its_halves_are_there() -> None:
+    """Of the median of 800 independent places 5 standard deviations are 0.05; with the noise it is the root of 1.5."""
+    random = np.random.default_rng(0)
+    noises = (0.1 * random.standard_normal((3, 120, 200, 3))).astype(np.float32)
+    image, a, b = 1 + noises
+    error = np.full(image.shape, 0.1, np.float32)
+    assert metrics.error_ratio(image, error, (a + b) / 2, (a, b)) == pytest.approx(1.0, abs=0.05)
+    assert metrics.error_ratio(image, error, (a + b) / 2) == pytest.approx(1.5**0.5, abs=0.05)

@@ -45,7 +45,8 @@ class Scene:
 class Result:
     """One row of the table: one method on one pair. `spp` counts both halves, None where the files do not say.
 
-    `error_ratio` is the true error over the one the method told, `error_coverage` the share of pixels whose error is
+    `error_ratio` is the true error, without its reference's noise where that has halves, over the one the method told,
+    `error_coverage` the share of pixels whose error is
     within two told ones (`metrics`); None where it tells none.
     """
 
@@ -216,7 +217,7 @@ def _evaluate_pair(
             continue
         pictures[name] = denoised.color
         told = denoised.error
-        found = () if told is None else _held_to_truth(denoised.color, told, pair.reference)
+        found = () if told is None else _held_to_truth(denoised.color, told, pair.reference, halves)
         results.append(Result(scene, paths.name, spp, name, scores, seconds, *found))
     if results:
         yield View(scene, paths.name, pair.reference, pictures, tuple(results))
@@ -229,8 +230,10 @@ def _samples(name: str, pair: Pair) -> int | None:
     return of_half and 2 * of_half
 
 
-def _held_to_truth(image: Image, told: Image, reference: Image) -> tuple[float, float]:
-    return metrics.error_ratio(image, told, reference), metrics.error_coverage(image, told, reference)
+def _held_to_truth(
+    image: Image, told: Image, reference: Image, halves: tuple[Image, Image] | None
+) -> tuple[float, float]:
+    return metrics.error_ratio(image, told, reference, halves), metrics.error_coverage(image, told, reference)
 
 
 def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Denoised, float]:
