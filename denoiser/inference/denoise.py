@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from denoiser.allocation import give_back
 from denoiser.devices import TensorFrame, TensorPair, compute_device, frame_on, pair_on
@@ -214,11 +213,23 @@ def _kept(output: Tensor, tile: Tile) -> Tensor:
 
 
 def _padded_window(layer: Tensor, window: tuple[int, int, int, int]) -> Tensor:
-    """Cut (top, bottom, left, right); what lies beyond the picture repeats its last row and column."""
+    """Cut (top, bottom, left, right); what lies beyond the picture mirrors it.
+
+    Repeated, the noise of the last row would look like a texture, and stay.
+    """
     top, bottom, left, right = window
     cut = layer[..., top : min(bottom, layer.shape[2]), left : min(right, layer.shape[3])]
-    missing = (bottom - top - cut.shape[2], right - left - cut.shape[3])
-    return F.pad(cut, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else cut
+    for dimension, length in ((2, bottom - top), (3, right - left)):
+        if length > cut.shape[dimension]:
+            cut = cut.index_select(dimension, _mirrored(cut.shape[dimension], length, cut.device))
+    return cut
+
+
+def _mirrored(there: int, length: int, device: torch.device) -> Tensor:
+    """Which of `there` rows stands in each of `length`: up to the last, back to the first, and so on."""
+    period = max(2 * there - 2, 1)
+    steps = torch.arange(length, device=device) % period
+    return torch.minimum(steps, period - steps) if there > 1 else steps
 
 
 Cut = tuple[int, int, int, int]
