@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from denoiser.networks.kernels import in_parallel
-from denoiser.networks.pixels import LOG2_E, powers_of_two
+from denoiser.compiled import LOG2_E, in_parallel, powers_of_two
 from denoiser.windows import Index
 
 EDGE = 0.5

@@ -8,25 +8,16 @@ Source of the idea: Bako et al., "Kernel-Predicting Convolutional Networks for D
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-numba.config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
-"""The default, OpenMP, shares libgomp with torch: a training step took 3.9 s of processor time, where it takes 0.21."""
-
-_MOST_THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-
-_ONE_AT_A_TIME = threading.Lock()
-"""Calls of the work queue from several threads at once would end the process."""
+from denoiser.compiled import LOG2_E, bits, in_parallel, powers_of_two
 
 SIDE = 5
 TAPS = SIDE * SIDE
@@ -82,25 +73,8 @@ class _Fused(torch.autograd.Function):
         return of_image, of_logits.to(channels_last.dtype).permute(0, 3, 1, 2)
 
 
-def bits(logits: Tensor) -> tuple[NDArray[Any], np.uint32]:
-    """The bits of logits as unsigned integers, and the shift to those of float32: bfloat16 is their upper half."""
-    if logits.dtype == torch.bfloat16:
-        return logits.view(torch.uint16).numpy(), np.uint32(16)
-    return logits.float().view(torch.uint32).numpy(), np.uint32(0)
-
-
-def in_parallel(compiled: Callable[..., None], *arrays: Any) -> None:
-    """Run it with as many threads as torch uses."""
-    with _ONE_AT_A_TIME:
-        numba.set_num_threads(min(torch.get_num_threads(), _MOST_THREADS))
-        compiled(*arrays)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Compiled: rows in parallel; in a row every loop runs over its pixels, which vectorises
-
-_LOG2_E = np.float32(1.4426950408889634)
-_SMALLEST = np.float32(-100.0)  # powers of two below are 0 beside the largest weight, 1
 
 
 @numba.njit(inline="always")
@@ -124,22 +98,9 @@ def _softmax_row(row: Any, largest: Any, total: Any, exponent: Any, power: Any) 
             largest[x] = max(largest[x], row[tap, x])
     for tap in range(TAPS):
         for x in range(width):
-            t = max((row[tap, x] - largest[x]) * _LOG2_E, _SMALLEST)
-            whole = np.int32(t - np.float32(0.999999))  # rounds down, as t <= 0
-            part = t - np.float32(whole)
-            exponent[x] = (whole + np.int32(127)) << np.int32(23)
-            # 2^part on [0, 1], to 2e-7: its Taylor series in part * ln 2
-            p = part * np.float32(0.6931471805599453)
-            value = np.float32(1 / 5040)
-            value = value * p + np.float32(1 / 720)
-            value = value * p + np.float32(1 / 120)
-            value = value * p + np.float32(1 / 24)
-            value = value * p + np.float32(1 / 6)
-            value = value * p + np.float32(0.5)
-            value = value * p + np.float32(1)
-            row[tap, x] = value * p + np.float32(1)
+            row[tap, x] = (row[tap, x] - largest[x]) * LOG2_E
+        powers_of_two(row[tap], exponent, power)
         for x in range(width):
-            row[tap, x] *= power[x]
             total[x] += row[tap, x]
     for x in range(width):
         total[x] = np.float32(1) / total[x]

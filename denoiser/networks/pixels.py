@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from denoiser.networks.kernels import bits, in_parallel
+from denoiser.compiled import LOG2_E, bits, in_parallel, powers_of_two
 from denoiser.networks.layers import shuffled, unshuffled
 from denoiser.paper import TONE_MAP_GAMMA
 from denoiser.transforms import tone_map
@@ -80,27 +80,6 @@ def _fused(dtype: torch.dtype, *given: Tensor) -> bool:
 # Compiled: rows in parallel; in a row every loop runs over its pixels, which vectorises
 
 _EXPONENT = np.float32(1 / TONE_MAP_GAMMA)
-_LN_2, LOG2_E = np.float32(0.6931471805599453), np.float32(1.4426950408889634)
-
-
-@numba.njit(inline="always")
-def powers_of_two(row: Any, exponent: Any, power: Any) -> None:
-    """2 to the power of a row (W,), in place, to 2e-7; `power` is the memory of `exponent` as float32."""
-    for x in range(row.shape[0]):
-        t = max(row[x], np.float32(-120.0))
-        whole = np.int32(np.floor(t))
-        p = (t - np.float32(whole)) * _LN_2
-        exponent[x] = (whole + np.int32(127)) << np.int32(23)
-        value = np.float32(1 / 5040)  # the Taylor series of e^p
-        value = value * p + np.float32(1 / 720)
-        value = value * p + np.float32(1 / 120)
-        value = value * p + np.float32(1 / 24)
-        value = value * p + np.float32(1 / 6)
-        value = value * p + np.float32(0.5)
-        value = value * p + np.float32(1)
-        row[x] = value * p + np.float32(1)
-    for x in range(row.shape[0]):
-        row[x] *= power[x]
 
 
 @numba.njit(inline="always")
