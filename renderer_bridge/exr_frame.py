@@ -48,9 +48,9 @@ def read_frame(path: str | Path, position: bool = False, depth: bool = False) ->
 
     Color is needed, albedo and normal are taken when there, position and depth when asked for and there. Arrays cover
     the data window. Pixels that are infinite or NaN become the median of their finite neighbours in color, zero in
-    AOVs; albedo is clamped to [0, 1]; normals longer than one are normalised, and counted when 2 % too long. `spp`,
-    `seed` and `camera` come from our own header attributes. Raises `ExrError` when the file cannot be read, has no
-    color, or has attributes of ours that make no sense.
+    AOVs; albedo is clamped to [0, 1], and counted below 0; normals longer than one are normalised, and counted when 2 %
+    too long. `spp`, `seed` and `camera` come from our own header attributes. Raises `ExrError` when the file cannot be
+    read, has no color, or has attributes of ours that make no sense.
     """
     return frame_of(read_exr(path), position, depth)
 
@@ -69,7 +69,7 @@ def frame_of(
     """
     places = (selection or image.select()).layers
     if "color" not in places:
-        found = ", ".join(image.channel_names())
+        found = image.described()
         raise ExrError(f"{image.path}: has no color layer; found {found}; needed is one of {accepted_names('color')}")
     wanted = ["color", "albedo", "normal"] + ["position"] * position + ["depth"] * depth
     layers: dict[str, Image] = {}
@@ -100,7 +100,7 @@ def layer_of(image: ExrImage, name: str) -> Image:
     plain = [Place(0, names) for names in (("R", "G", "B"), ("X", "Y", "Z")) if set(names) <= set(part.channels)]
     place = image.select().layers.get(name) or next(iter(plain), None)
     if place is None:
-        found = ", ".join(image.channel_names())
+        found = image.described()
         raise ExrError(f"{image.path}: has no {name} layer; found {found}; needed is {accepted_names(name)} or R G B")
     return _REPAIRS[name](image.pixels(place))[0]
 
@@ -261,11 +261,11 @@ def _repair_finite(pixels: Image) -> tuple[Image, int]:
 
 
 def _repair_albedo(pixels: Image) -> tuple[Image, int]:
+    """Lamps have their radiance as albedo in Cycles, rough metals more than 1 in Mitsuba: that is not worth telling."""
     if pixels.min(initial=0) >= 0 and pixels.max(initial=0) <= 1:
         return pixels, 0
     finite, _ = _repair_finite(pixels)
-    mended = np.clip(finite, 0.0, 1.0)
-    return mended, int((mended != pixels).any(axis=-1).sum())
+    return np.clip(finite, 0.0, 1.0), int((_not_finite(pixels) | (pixels < 0).any(axis=-1)).sum())
 
 
 def _repair_normal(pixels: Image) -> tuple[Image, int]:

@@ -104,14 +104,14 @@ class ExrImage:
         """As `with_pixels`, for a layer of the default view. Raises `ExrError` when it is absent."""
         place = self.find(name)
         if place is None:
-            raise ExrError(f"{self.path}: there is no {name} layer to replace; found {', '.join(self.channel_names())}")
+            raise ExrError(f"{self.path}: there is no {name} layer to replace; found {self.described()}")
         return self.with_pixels(place, array)
 
     def with_result(self, color: Image, view: str = "", beauty: str | None = None) -> ExrImage:
         """A copy whose color is replaced by a denoised one (H, W, 3), where `Selection.result` says."""
         place = self.select(view, beauty).result
         if place is None:
-            raise ExrError(f"{self.path}: there is no color layer to replace; found {', '.join(self.channel_names())}")
+            raise ExrError(f"{self.path}: there is no color layer to replace; found {self.described()}")
         return self.with_pixels(place, color)
 
     def with_pixels(self, place: Place, array: Image) -> ExrImage:
@@ -136,6 +136,25 @@ class ExrImage:
     def channel_names(self) -> list[str]:
         """All channel names; in files of several parts with the part's name before them."""
         return list(channel_table(self.parts))
+
+    def described(self) -> str:
+        """The layers and their channels in one line, for messages: `ViewLayer.Combined (A B G R), ViewLayer.Depth (Z)`;
+        channels without a layer as they are."""
+        layers = self._layers().items()
+        return ", ".join(f"{name} ({' '.join(suffixes)})" if name else " ".join(suffixes) for name, suffixes in layers)
+
+    def pictures(self) -> str:
+        """The names of the layers of three colors in one line, for messages; `R G B` is the one without a name."""
+        colors = [name for name, suffixes in self._layers().items() if {"r", "g", "b"} <= set(map(str.lower, suffixes))]
+        return ", ".join(name or "R G B" for name in colors) or self.described()
+
+    def _layers(self) -> dict[str, list[str]]:
+        """The suffixes of each layer's channels."""
+        layers: dict[str, list[str]] = {}
+        for name in self.channel_names():
+            layer, _, suffix = name.rpartition(".")
+            layers.setdefault(layer, []).append(suffix)
+        return layers
 
     def _with_part(self, index: int, part: ExrPart) -> ExrImage:
         return replace(self, parts=(*self.parts[:index], part, *self.parts[index + 1 :]))

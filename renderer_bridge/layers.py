@@ -9,15 +9,17 @@ Sources, read in the renderers' public code and manuals:
   for albedo, `.X .Y .Z` for normals and positions, `.T` for depth. Normals and positions are in world space.
 - Blender Cycles: `<view layer>.<pass>.<suffix>`. With denoising on, `Combined` is already denoised and `Noisy Image` is
   the input of the denoiser. `Normal` is in world space, `Denoising Normal` in *camera* space
-  (`intern/cycles/kernel/film/denoising_passes.h`), and both denoising passes look through mirrors and glass.
+  (`intern/cycles/kernel/film/denoising_passes.h`), and both denoising passes look through mirrors and glass; the albedo
+  of what shines is its radiance, above 1. A light group is `Combined_<name>`. Blender 5 writes each pass as a part.
 - pbrt-v4, `GBufferFilm` in `src/pbrt/film.cpp`: `Albedo.R`, `P.X`, `N.X` (geometric), `Ns.X` (shading); older versions
   wrote `Px`, `Nx`, `Nsx`. They are in *camera* space unless the film says `"coordinatesystem" "world"`.
 - Arnold, manual of noice: `RGBA` (stored as `R G B`), `denoise_albedo` (`diffuse_albedo` before version 6), `N` and `P`
   in world space, `Z`. Its `diffuse` is light, not albedo.
 - Karma, "AOVs" in Houdini's manual: the beauty is `C`, a light group `C_<tag>`; ray-level outputs come from `ray:hitN`,
   `ray:hitP` and `ray:hitPz` and are usually called so.
-- Motion vectors are in pixels. Cycles' `Vector` holds in X and Y the place in the last frame less the one in this
-  (`primitive_motion_vector` in `intern/cycles/kernel/geom/primitive.h`), y upwards; Z and W lead to the next frame.
+- Motion vectors are in pixels. Cycles' `Vector` holds in X and Y the place in the last frame less the one in this, in Z
+  and W the place in this less the one in the next, y upwards (`primitive_motion_vector` in
+  `intern/cycles/kernel/geom/primitive.h`; files of Blender 5.0 agree with their cameras and objects to 0.001 pixels).
   Others have signs of their own, and MoonRay half widths in the place of pixels.
 - V-Ray, manual of its render elements: `VRayDiffuseFilter` or `diffuseFilter`, suffixes `.red .green .blue` too;
   `effectsResult` holds an already denoised picture and so comes last; normals are in *camera* space (`VRayNormals`) or
@@ -108,14 +110,17 @@ def find_layer(channel_names: Iterable[str], layer: str) -> tuple[str, ...] | No
 def find_named(channel_names: Iterable[str], name: str) -> tuple[str, ...] | None:
     """The three color channels of the layer called `name`, or whose name ends in `.name`; None when there is none.
 
-    Names are compared without regard to case. `rgb`, `rgba` and the empty name also mean the layer without a name.
+    Names are compared without regard to case. `rgb`, `rgba` and the empty name also mean the layer without a name, and
+    `key` Blender's light group `Combined_key` where nothing else is called so.
     """
     names = list(channel_names)
     groups = _groups(names)
     wanted = name.lower()
     unnamed = wanted in ("", "rgb", "rgba")
-    found = [group for group in groups if group.lower() == wanted or group.lower().endswith("." + wanted)]
-    for group in [*sorted(found, key=lambda each: each.lower() != wanted), *[""] * unnamed]:
+    ends = (f".{wanted}", f".combined_{wanted}")
+    found = [group for group in groups if f".{group.lower()}".endswith(ends)]
+    ranked = sorted(found, key=lambda each: (each.lower() != wanted, f".{each.lower()}".endswith(ends[1])))
+    for group in [*ranked, *[""] * unnamed]:
         channels = groups.get(group, {})
         for suffixes in _RGB:
             if all(suffix in channels for suffix in suffixes):
@@ -140,6 +145,11 @@ def motion_signs(names: tuple[str, ...]) -> tuple[float, float] | None:
     """
     layer = names[0].lower().rpartition(".")[0]
     return (1.0, -1.0) if layer == "vector" or layer.endswith(".vector") else None
+
+
+def is_camera_space(names: tuple[str, ...]) -> bool:
+    """Whether these normals are in camera space by their name: Cycles' `Denoising Normal`."""
+    return names[0].lower().rpartition(".")[0].endswith("denoising normal")
 
 
 def is_luminance_chroma(names: tuple[str, ...]) -> bool:

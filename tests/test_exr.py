@@ -265,7 +265,7 @@ def test_with_layer_on_luminance_and_depth(tmp_path: Path) -> None:
 
 def test_with_layer_refuses_absent_layers_and_other_sizes(tmp_path: Path) -> None:
     image = read_exr(save(tmp_path / "a.exr", (header(), {c: ramp() for c in "RGB"}, "")))
-    with pytest.raises(ExrError, match=r"no albedo layer to replace; found B, G, R"):
+    with pytest.raises(ExrError, match=r"no albedo layer to replace; found B G R"):
         image.with_layer("albedo", np.zeros((HEIGHT, WIDTH, 3), np.float32))
     with pytest.raises(ExrError, match=r"R, G, B are \(6, 8, 3\), the new pixels \(8, 6, 3\)"):
         image.with_layer("color", np.zeros((WIDTH, HEIGHT, 3), np.float32))

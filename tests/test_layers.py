@@ -9,6 +9,7 @@ from renderer_bridge.layers import (
     find_alpha,
     find_layer,
     find_named,
+    is_camera_space,
     is_luminance_chroma,
     motion_signs,
 )
@@ -126,6 +127,18 @@ def test_a_layer_is_named_in_full_or_by_its_end() -> None:
     assert find_named(names, "mask") == ("mask.Y",) * 3
     assert find_named(names, "N") is None and find_named(names, "diffuse") is None
     assert find_named(["Y", "RY", "BY"], "rgb") == ("Y", "RY", "BY")
+
+
+def test_light_groups_of_blender_by_their_names() -> None:
+    names = [*rgb("V.Combined"), *rgb("V.Combined_key"), *rgb("V.Combined_fill"), *rgb("W.fill")]
+    assert find_named(names, "Key") == find_named(names, "combined_key") == rgb("V.Combined_key")
+    assert find_named(names, "fill") == rgb("W.fill")  # a layer that is called so comes first
+    assert find_named(names, "combined") == rgb("V.Combined") and find_named(names, "rim") is None
+
+
+def test_which_normals_are_in_camera_space_by_their_name() -> None:
+    assert is_camera_space(rgb("V.Denoising Normal", "XYZ"))
+    assert not is_camera_space(rgb("V.Normal", "XYZ")) and not is_camera_space(rgb("", "XYZ"))
 
 
 def test_alpha_stands_beside_its_color() -> None:

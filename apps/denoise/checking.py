@@ -27,7 +27,7 @@ def check(jobs: Sequence[FileJob], options: FileOptions) -> int:
             code = FAILED
             continue
         for view, frames in given.frames.items():
-            findings = [*given.findings, *findings_of(frames, given.repaired)]
+            findings = [*given.findings, *findings_of(frames, given.repaired, given.camera_space)]
             if len(jobs) == 1:
                 progress_console.print(_table(findings))
             code = max(code, _say(name + (f", view {view}" if view else ""), findings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from denoiser.model import Model
-from renderer_bridge.check import Finding, check_frame, check_pair
+from renderer_bridge.check import SPACE, Finding, check_frame, check_pair
 from renderer_bridge.frame import Frame, Pair
 
 
@@ -26,6 +26,12 @@ def missing_layers(model: Model, frames: tuple[Frame, ...]) -> tuple[str, ...]:
     return (f"no {' and no '.join(missing)} layer; with {'it' if len(missing) == 1 else 'them'} edges stay sharper",)
 
 
-def findings_of(frames: tuple[Frame, ...], repaired: Mapping[str, int] | None = None) -> list[Finding]:
-    """What `renderer_bridge.check` finds in a frame, or in the two halves of a pair."""
-    return check_frame(frames[0], repaired) if len(frames) == 1 else check_pair(Pair(frames[0], frames[1]), repaired)
+def findings_of(
+    frames: tuple[Frame, ...], repaired: Mapping[str, int] | None = None, camera_space: bool = False
+) -> list[Finding]:
+    """What `renderer_bridge.check` finds in a frame, or in the two halves of a pair.
+
+    With `camera_space` it is known that normals are so, and not asked.
+    """
+    found = check_frame(frames[0], repaired) if len(frames) == 1 else check_pair(Pair(frames[0], frames[1]), repaired)
+    return [each for each in found if not (camera_space and each.name == SPACE)]

@@ -17,7 +17,7 @@ from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr import ExrImage, read_exr
 from renderer_bridge.exr_frame import as_half, frame_of, layer_of, pixels_within
 from renderer_bridge.frame import Frame, Image, Motion, Pair
-from renderer_bridge.layers import motion_signs
+from renderer_bridge.layers import is_camera_space, motion_signs
 from renderer_bridge.selection import Place, Selection, find_picture
 
 LARGE_PIXELS = 7_500_000
@@ -41,12 +41,13 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Given:
-    """What a job would denoise: of each view the frame, or both halves; the count of mended pixels by layer; and what
-    there is to say of the files themselves."""
+    """What a job would denoise: of each view the frame, or both halves; the count of mended pixels by layer; what there
+    is to say of the files themselves; and whether normals are in camera space because that is what this pass is."""
 
     frames: Mapping[str, tuple[Frame, ...]]
     repaired: Mapping[str, int]
     findings: tuple[Finding, ...]
+    camera_space: bool = False
 
 
 def read_job(job: FileJob, options: FileOptions) -> Given:
@@ -56,7 +57,9 @@ def read_job(job: FileJob, options: FileOptions) -> Given:
     """
     loaded = load(model_named(options.model), job, options)
     frames = {view: noisy.frames for view, noisy in loaded.pictures.items()}
-    return Given(frames, loaded.record.repaired, loaded.findings)
+    normals = [each.layers["normal"] for each in loaded.selections.values() if "normal" in each.layers]
+    camera_space = job.normal is None and any(is_camera_space(place.channels) for place in normals)
+    return Given(frames, loaded.record.repaired, loaded.findings, camera_space)
 
 
 def read_pair_of(job: FileJob, options: FileOptions) -> Pair:
@@ -151,9 +154,7 @@ def _paired(job: FileJob, a: Noisy, b: Noisy) -> Noisy:
 def _selection(image: ExrImage, view: str, options: FileOptions) -> Selection:
     selection = image.select(view, options.layer)
     if "color" not in selection.layers and options.layer is not None:
-        raise ExrError(
-            f"{image.path}: has no layer {options.layer!r} with three colors; found {', '.join(image.channel_names())}"
-        )
+        raise ExrError(f"{image.path}: has no layer {options.layer!r} with three colors; found {image.pictures()}")
     return selection
 
 
@@ -161,8 +162,7 @@ def pass_place(image: ExrImage, name: str, view: str) -> Place:
     """Where a picture to denoise along with the color lies. Raises `ExrError` where there is none."""
     place = find_picture(image.parts, name, view)
     if place is None:
-        found = ", ".join(image.channel_names())
-        raise ExrError(f"{image.path}: has no layer {name!r} to denoise along with its color; found {found}")
+        raise ExrError(f"{image.path}: has no layer {name!r} to denoise along with its color; found {image.pictures()}")
     return place
 
 
@@ -185,7 +185,7 @@ def _finite(pixels: Image) -> Image:
 def _require_layers(model: Model, image: ExrImage, frame: Frame) -> None:
     missing = [name for name in model.input.needed if name not in frame.layers()]
     if missing:
-        found = ", ".join(image.channel_names())
+        found = image.described()
         raise ExrError(
             f"{image.path}: has no {' and no '.join(missing)} layer, which these weights need; found {found}; "
             f"render it with {' and '.join(model.input.needed[1:])} passes"

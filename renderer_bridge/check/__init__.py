@@ -17,10 +17,10 @@ from renderer_bridge.check.color import check_clamped, check_display_color
 from renderer_bridge.check.compression import check_compression
 from renderer_bridge.check.finding import SIGNIFICANCE, Finding
 from renderer_bridge.check.noise import NOISE_SEEN, check_frame_noise, check_pair_noise
-from renderer_bridge.check.normals import check_normals
+from renderer_bridge.check.normals import SPACE, check_normals
 from renderer_bridge.frame import Frame, Pair, Pixels
 
-__all__ = ["NOISE_SEEN", "SIGNIFICANCE", "Finding", "check_compression", "check_frame", "check_pair"]
+__all__ = ["NOISE_SEEN", "SIGNIFICANCE", "SPACE", "Finding", "check_compression", "check_frame", "check_pair"]
 
 
 def check_frame(

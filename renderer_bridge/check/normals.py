@@ -14,6 +14,9 @@ from renderer_bridge.frame import Camera, Frame, Image
 Vectors = NDArray[np.float64]
 """(N, 3)"""
 
+SPACE = "normal space"
+"""The name of that finding."""
+
 LENGTH_OFF = 0.05
 """How far a length may be from 1: normals of neighbouring surfaces that meet in a pixel shorten their mean."""
 
@@ -105,7 +108,7 @@ def _facing(vectors: Vectors, surface: NDArray[np.bool_], camera: Camera) -> Fin
     p_value = (
         sign_test(round((1 - in_world) * len(rays)), len(rays), 1 - WORLD_FITS) if in_camera > CAMERA_FITS else 1.0
     )
-    return Finding("normal space", in_world, WORLD_FITS, "below", p_value, CAMERA_TEXT, serious=False)
+    return Finding(SPACE, in_world, WORLD_FITS, "below", p_value, CAMERA_TEXT, serious=False)
 
 
 def _upright(normals: Vectors) -> Finding:
@@ -114,7 +117,7 @@ def _upright(normals: Vectors) -> Finding:
     depth = normals[:, 2] * np.sign(normals[:, 2].sum())
     possible = (depth < -BEHIND).mean() < BEHIND_SHARE and _has_corner(normals)
     p_value = sign_test(len(normals) - along, len(normals), 1 - AXIS_SHARE_SOUND) if possible else 1.0
-    return Finding("normal space", along / len(normals), AXIS_SHARE, "below", p_value, CAMERA_TEXT, serious=False)
+    return Finding(SPACE, along / len(normals), AXIS_SHARE, "below", p_value, CAMERA_TEXT, serious=False)
 
 
 def _has_corner(normals: Vectors) -> bool:
