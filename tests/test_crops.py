@@ -161,18 +161,22 @@ def test_clean_targets_are_the_reference(toy: list[CachedView]) -> None:
 
 @pytest.fixture(scope="module")
 def with_target(tmp_path_factory: pytest.TempPathFactory) -> list[CachedView]:
-    """Halves of 1 and 2 in the third channel, and a third render of 4."""
+    """Halves of 2 spp, 1 and 2 in the third channel, and a third render of 6 spp, 4 there."""
     folder = tmp_path_factory.mktemp("third")
     a, b = coordinates(HEIGHT, WIDTH)
     for index, (half, color) in enumerate((("a", a), ("b", b), ("t", np.where([0, 0, 1], 4, a).astype(np.float32)))):
-        normal = np.full_like(a, index * 0.1)
-        write_frame(folder / f"v.{half}.exr", Frame(color, np.full_like(a, 0.5), normal, spp=2, seed=index))
+        albedo, normal = np.full_like(a, 0.5), np.full_like(a, index * 0.1)
+        spp = 6 if half == "t" else 2
+        write_frame(folder / f"v.{half}.exr", Frame(color, albedo, normal, spp=spp, seed=index))
     return cached(folder)
 
 
-def test_a_third_render_is_the_target_of_both_halves_and_of_their_mean(with_target: list[CachedView]) -> None:
+def test_the_target_is_the_mean_of_all_samples_that_are_not_in_the_input(with_target: list[CachedView]) -> None:
     layers, target = PairDataset(with_target, PLAIN).batch(0, 0, 0, 60, CROP)
-    assert torch.equal(target[:, :2], layers["color"][:, :2]) and torch.all(target[:, 2] == 4)
+    assert torch.equal(target[:, :2], layers["color"][:, :2])
+    of_input = {1.0: 3.5, 2.0: 3.25, 1.5: 4.0}  # (2 x 2 + 6 x 4) / 8, (2 x 1 + 6 x 4) / 8, and 4 alone
+    for value, expected in zip(layers["color"][:, 2].amax(dim=(1, 2)).tolist(), target[:, 2], strict=True):
+        assert torch.all(expected == of_input[value])
     halves = layers["color"][:, 2].amax(dim=(1, 2))
     assert set(halves.tolist()) == {1.0, 1.5, 2.0}
     assert 8 <= int((halves == 1.5).sum()) <= 32  # 20 expected; 4 standard deviations are 15

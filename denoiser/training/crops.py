@@ -78,7 +78,7 @@ class PairDataset:
     def batch(self, seed: int, rank: int, step: int, size: int, crop: int) -> tuple[dict[str, Tensor], Tensor]:
         """Draw `size` random crops: the input layers of one half, and the other half's color as target.
 
-        Where a view has a third render, that is the target, and a third of the inputs are the mean of both halves.
+        Where a view has a third render, that is in the target, and a third of the inputs are the mean of both halves.
 
         All are float32 (size, 3, crop, crop), channels last; color is linear radiance. Views are drawn uniformly, large
         or small: a view is what the user rendered, and a frame of twice the size shows hardly more of the scene.
@@ -114,9 +114,15 @@ class PairDataset:
         """Fill one crop's layers and target in place."""
         view = self.views[random.integers(len(self.views))]
         pixels, factor = self._open(view.pixels)
-        source = view.reference if self.clean_targets else view.target
-        third = None if source is None else self._open_color(source)
-        _draw_crop(layers, target, random, pixels, third, self.augmentation, factor)
+        _draw_crop(layers, target, random, pixels, self._targets(view), self.augmentation, factor)
+
+    def _targets(self, view: CachedView) -> NDArray[Any] | None:
+        """Targets (3, H, W, 3) of half A, of half B and of their mean, where they are no halves themselves."""
+        if self.clean_targets:
+            assert view.reference is not None
+            reference = self._open_color(view.reference)
+            return np.broadcast_to(reference, (3, *reference.shape))
+        return None if view.target is None else self._open_color(view.target)
 
 
 def _open_with_exposure(taken: NetworkInput, path: Path) -> tuple[NDArray[np.void], float]:
@@ -139,22 +145,22 @@ def _draw_crop(
     target: Image,
     random: np.random.Generator,
     pixels: NDArray[np.void],
-    third: NDArray[Any] | None,
+    targets: NDArray[Any] | None,
     augmentation: Augmentation,
     factor: float = 1.0,
 ) -> None:
     """Fill `layers` and `target`, each (crop, crop, 3), with a random window of a view `pixels` (2, H, W) of `PIXEL`.
 
-    The target is the other half, or `third` (H, W, 3) where that is given: then the input may be the mean of both.
+    The target is the other half, or that of `targets` (3, H, W, 3): then the input may be the mean of both.
     `factor` is the view's exposure.
     """
-    half, crop = int(random.integers(2 if third is None else 3)), target.shape[0]
+    half, crop = int(random.integers(2 if targets is None else 3)), target.shape[0]
     y, x = (int(random.integers(max(extent - crop, 0) + 1)) for extent in pixels.shape[1:])
     window = (slice(y, y + crop), slice(x, x + crop))
     orientation, turn, order, brightness = _changes(random, augmentation)
     for name, layer in layers.items():
         layer[:] = _oriented(_fill(_input(pixels[:, *window][name], half), crop), orientation)
-    other = pixels[1 - half][window]["color"] if third is None else third[window]
+    other = pixels[1 - half][window]["color"] if targets is None else targets[half][window]
     target[:] = _oriented(_fill(other, crop), orientation)
     layers["color"] *= brightness * np.float32(factor)
     target *= brightness * np.float32(factor)

@@ -1,6 +1,7 @@
 """Pairs as memory-mapped arrays: an EXR file must be decompressed whole, a crop should cost its own bytes.
 
-A third render, where there is one, is kept beside it: color alone, the target of both halves.
+A third render, where there is one, is kept beside it as targets (3, H, W, 3), float32: of half A, of half B, and of
+their mean. A half's target is the mean of all samples that are not its own, the other half's among them.
 Per view one `.npy` of shape (2, H, W), half A first, each pixel a record of color (float32), albedo and normal (half);
 24 bytes a pixel. It lies in `<pairs>/.n2n-cache/`, or in a folder given by the caller, beside a small JSON that holds
 size and time of the EXR files; when those change, it is made anew.
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from renderer_bridge.atomic import atomic_path, write_text
 from renderer_bridge.errors import DatasetError, OutputError, UsageError
 from renderer_bridge.exr_frame import read_frame
-from renderer_bridge.frame import Frame, Pair
+from renderer_bridge.frame import Frame, Image, Pair
 from renderer_bridge.pair_folder import PairPaths, list_pairs, read_pair, read_target
 
 PIXEL = np.dtype([("color", "<f4", 3), ("albedo", "<f2", 3), ("normal", "<f2", 3)])
@@ -114,7 +115,7 @@ def _is_writable(folder: Path) -> bool:
 
 def _cached_view(paths: PairPaths, cache: Path) -> CachedView:
     reference = None if paths.reference is None else cache / "references" / f"{paths.reference.stem}.npy"
-    target = None if paths.target is None else cache / "targets" / f"{paths.name}.npy"
+    target = None if paths.target is None else cache / "pooled" / f"{paths.name}.npy"
     return CachedView(paths, cache / f"{paths.name}.npy", reference, target)
 
 
@@ -187,8 +188,18 @@ def _build_target(view: CachedView, source: Path, array: Path) -> None:
     sources = (source, view.paths.a, view.paths.b)
     if not _is_fresh(array, sources):
         fingerprint = _fingerprint(sources)
-        target: Frame = read_target(view.paths, read_pair(view.paths)[0])[0]
-        _write_array(array, target.color.astype("<f4"), fingerprint)
+        pair = read_pair(view.paths)[0]
+        third: Frame = read_target(view.paths, pair)[0]
+        targets = [_pooled(third, pair.b), _pooled(third, pair.a), third.color]
+        _write_array(array, np.stack(targets).astype("<f4"), fingerprint)
+
+
+def _pooled(third: Frame, half: Frame) -> Image:
+    """Mean of the samples of both renders; of the third alone where it is not known how many each has."""
+    if third.spp is None or half.spp is None:
+        return third.color
+    share = np.float32(half.spp / (half.spp + third.spp))
+    return third.color + share * (half.color - third.color)
 
 
 def open_array(array: Path) -> NDArray[np.void]:
