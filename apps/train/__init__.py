@@ -62,11 +62,14 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    return run(lambda: _train(tyro.cli(Command, prog="n2n-train", description=__doc__, args=argv)))
+    return run(lambda: follow(tyro.cli(Command, prog="n2n-train", description=__doc__, args=argv)))
 
 
-def _train(command: Command) -> None:
-    """Fill the cache, then train; only the first of several processes speaks."""
+def follow(command: Command) -> None:
+    """Fill the cache, then train, or go on; only the first of several processes speaks.
+
+    Raises KeyboardInterrupt where it is asked to stop before the end, and any `N2NError` of `train`.
+    """
     first = os.environ.get("RANK", "0") == "0"
     with contextlib.ExitStack() as stack:
         if first:
@@ -74,7 +77,7 @@ def _train(command: Command) -> None:
         stop, progress = stack.enter_context(_stop_signals()), stack.enter_context(_progress(visible=first))
         if first:
             _fill_cache(command, progress, stop)
-        last = _follow(command, progress, stop, first)
+        last = _show(command, progress, stop, first)
     if first and last is None:
         progress_console.print(f"{command.run_folder}: is finished; its weights are in {command.run_folder / MODEL}")
     if first and last is not None and last.step < command.config.steps:
@@ -97,7 +100,7 @@ def _fill_cache(command: Command, progress: Progress, stop: threading.Event) -> 
         progress.console.print(f"pixels that were infinite, NaN or out of range, mended: {mended}")
 
 
-def _follow(command: Command, progress: Progress, stop: threading.Event, first: bool) -> TrainRecord | None:
+def _show(command: Command, progress: Progress, stop: threading.Event, first: bool) -> TrainRecord | None:
     """Train, show each record, keep the plots up to date; gives the last record, None when there was nothing to do."""
     strip, recent = Strip(), deque[TrainRecord](maxlen=SHOWN_STEPS)
     task = progress.add_task("training", total=command.config.steps, note="")
