@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def render_view(
     start = time.perf_counter()
     name, folder = request.view_name(index), Path(folder)
     spp = request.spp.draw(request.seed, index)
-    done = [render_half(scene, request, camera, folder, name, index, half, spp) for half in (0, 1)]
+    done = render_halves(scene, request, camera, folder, index, spp)
     further = ((".t.exr", request.target_spp, TARGET_STREAM), (".ref.exr", request.reference_spp, REFERENCE_STREAM))
     for ending, more, stream in further:
         if more:
@@ -109,12 +109,37 @@ def render_view(
     return ViewRecord(name, index, views, spp, samples, invalid, time.perf_counter() - start)
 
 
-def render_half(
-    scene: MitsubaScene, request: PairRequest, camera: Camera, folder: Path, name: str, index: int, half: int, spp: int
+def render_halves(
+    scene: MitsubaScene,
+    request: PairRequest,
+    camera: Camera,
+    folder: Path,
+    index: int,
+    spp: int,
+    halves: Sequence[int] = (0, 1),
+) -> list[tuple[int, int]]:
+    """Render those of `halves`, A (0) and B (1), whose files are not whole, of `spp` samples; gives for each the
+    numbers of samples rendered and of invalid ones.
+
+    What is rendered waits under a hidden name until both are there, since a half alone is no dataset; a run that was
+    interrupted in between finds it there.
+    """
+    name, done, waiting = request.view_name(index), [], {}
+    for half in halves:
+        path, seed = folder / f"{name}.{'ab'[half]}.exr", pair_seeds(request.seed, index)[half]
+        there = is_whole(path, camera, spp, seed, request.aovs)
+        if not there:
+            waiting[path] = path.with_name(f".{path.name}")
+        done.append((0, 0) if there else _render_half(scene, request, camera, waiting[path], spp, seed))
+    for path, hidden in waiting.items():
+        hidden.replace(path)
+    return done
+
+
+def _render_half(
+    scene: MitsubaScene, request: PairRequest, camera: Camera, path: Path, spp: int, seed: int
 ) -> tuple[int, int]:
-    """Render half A (0) or B (1) unless its file is whole; (samples rendered, invalid samples)."""
-    path = folder / f"{name}.{'ab'[half]}.exr"
-    seed = pair_seeds(request.seed, index)[half]
+    """Render a half into `path` unless that is whole; (samples rendered, invalid samples)."""
     if is_whole(path, camera, spp, seed, request.aovs):
         return 0, 0
     aov_spp = spp if request.aov_spp == 0 else request.aov_spp or max(spp, LEAST_AOV_SPP)

@@ -25,7 +25,7 @@ from renderer_bridge.errors import DatasetError, ExrError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 from renderer_bridge.exr_frame import SPP_CHANNEL, frame_of, samples_in
 from renderer_bridge.frame import Camera, Frame, Image, Pair
-from renderer_bridge.mitsuba_pairs import PairRequest, is_whole, render_half
+from renderer_bridge.mitsuba_pairs import PairRequest, is_whole, render_halves
 from renderer_bridge.mitsuba_render import render_color, render_color_at
 from renderer_bridge.mitsuba_scene import MitsubaScene
 from renderer_bridge.pair_folder import PairPaths
@@ -55,9 +55,12 @@ def add_passes(
     holds a number of samples that no passes make, or has them in places where `shares` is not given.
     """
     paths = view_paths(request, folder, index)
-    done = [_passes_in(scene, request, folder, camera, index, half) for half in (0, 1)]
-    wanted = max(passes, *done)
     first = request.spp.draw(request.seed, index)
+    found = [_passes_in(request, folder, camera, index, half) for half in (0, 1)]
+    missing = [half for half in (0, 1) if found[half] is None]
+    render_halves(scene, request, camera, folder, index, first, missing)
+    done = [each or 0 for each in found]
+    wanted = max(passes, *done)
     for half, path in enumerate((paths.a, paths.b)):
         for k in range(done[half] + 1, wanted + 1):
             seed = derive_seed(request.seed, index, half, k)
@@ -95,14 +98,13 @@ def scouts(scene: MitsubaScene, request: PairRequest, camera: Camera, index: int
     return Pair(scout(pair.a, 0), scout(pair.b, 1))
 
 
-def _passes_in(scene: MitsubaScene, request: PairRequest, folder: Path, camera: Camera, index: int, half: int) -> int:
-    """How many passes a half has beyond the first, which is rendered where it is missing or damaged."""
+def _passes_in(request: PairRequest, folder: Path, camera: Camera, index: int, half: int) -> int | None:
+    """How many passes a half has beyond the first; None where it is missing or damaged."""
     name, first = request.view_name(index), request.spp.draw(request.seed, index)
     path = folder / f"{name}.{'ab'[half]}.exr"
     found = _spp_in(path) or first
     if not is_whole(path, camera, found, pair_seeds(request.seed, index)[half], request.aovs):
-        render_half(scene, request, camera, folder, name, index, half, first)
-        return 0
+        return None
     passes = passes_to(first, found)
     if total_spp(first, passes) != found:
         raise DatasetError(

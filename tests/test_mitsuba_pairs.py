@@ -1,5 +1,6 @@
 """Pair datasets: complete, resumable, and never mixed with another one."""
 
+import importlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from renderer_bridge.exr import read_exr
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_aovs import kind_for
 from renderer_bridge.mitsuba_pairs import MANIFEST, PairRequest, SppRange, ViewRecord, render_pairs
+from renderer_bridge.mitsuba_render import render_frame
 from renderer_bridge.mitsuba_scene import MitsubaScene, load_scene
 from renderer_bridge.pair_folder import list_pairs, read_pair, read_target
 
@@ -274,6 +276,26 @@ def test_stopping_between_views_leaves_whole_files(scene: MitsubaScene, folder: 
     assert sorted(contents(tmp_path / "stopped")) == [MANIFEST, "view_0000.a.exr", "view_0000.b.exr"]
     run(scene, REQUEST, tmp_path / "stopped")
     assert contents(tmp_path / "stopped") == contents(folder)
+
+
+def test_halves_appear_together_and_what_waits_is_kept(
+    scene: MitsubaScene, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, rendered = importlib.import_module("renderer_bridge.mitsuba_pairs"), []
+
+    def render_one(*args: Any, **options: Any) -> Any:
+        rendered.append(options["seed"])
+        if len(rendered) == 4:
+            raise KeyboardInterrupt
+        return render_frame(*args, **options)
+
+    monkeypatch.setattr(module, "render_frame", render_one)
+    with pytest.raises(KeyboardInterrupt):
+        run(scene, REQUEST, tmp_path / "cut")
+    assert [paths.name for paths in list_pairs(tmp_path / "cut")] == ["view_0000"]
+    again = run(scene, REQUEST, tmp_path / "cut")
+    assert [record.samples // (WIDTH * HEIGHT * record.spp) for record in again] == [0, 1, 2]
+    assert contents(tmp_path / "cut") == contents(folder)
 
 
 @pytest.mark.slow
