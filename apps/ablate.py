@@ -67,7 +67,9 @@ def plan(config: AblateConfig) -> tuple[tuple[Path, ...], Mapping[str, tuple[Pat
     """The scenes held out, and the scenes of each training by its name. Raises `UsageError` where it cannot be done."""
     scenes = sorted(set(config.pairs), key=lambda folder: folder.resolve().name)
     if not 0 < config.held_out < len(scenes):
-        raise UsageError(f"--held-out is {config.held_out} of {len(scenes)} scenes; at least 1, and not all, is accepted")
+        raise UsageError(
+            f"--held-out is {config.held_out} of {len(scenes)} scenes; at least 1, and not all, is accepted"
+        )
     if not config.shares or not all(0 < share <= 1 for share in config.shares):
         raise UsageError(f"--shares {' '.join(map(str, config.shares))}: numbers above 0 and up to 1 are accepted")
     order = [scenes[index] for index in np.random.default_rng(config.config.seed).permutation(len(scenes))]

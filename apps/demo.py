@@ -1,16 +1,20 @@
 """`make demo`, or `python -m apps.demo`: render the built-in scene, denoise it with the shipped weights, and compare.
 
-Writes into out/demo: the noisy halves `view_0000.a.exr` and `.b.exr`, `denoised.exr`, `demo.png` (noisy | denoised |
-reference), and in the folder `reference` the two halves of the reference. A second run renders nothing again.
+Writes into out/demo, or the folder given: the noisy halves `view_0000.a.exr` and `.b.exr`, `denoised.exr`, `demo.png`
+(noisy | denoised | reference), and in the folder `reference` the two halves of the reference. A second run renders
+nothing again.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import tyro
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from apps.command import progress_console, run
@@ -26,15 +30,23 @@ from renderer_bridge.mitsuba_variant import set_variant
 from renderer_bridge.pair_folder import list_pairs, read_pair
 from renderer_bridge.seeds import SppRange
 
-OUTPUT = Path("out/demo")
 SPP = 8  # of each half
 REFERENCE_SPP = 128  # of each half of the reference; under a minute on two cores
 REFERENCE_SEED = 1  # any but the pair's, 0
 
 
-def main() -> int:
-    """Run the demo; gives the exit code."""
-    return run(lambda: demo(OUTPUT))
+@dataclass(frozen=True)
+class DemoConfig:
+    """Denoise the built-in scene and compare."""
+
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/demo")
+    """Folder for pictures and EXR files."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    config = tyro.cli(DemoConfig, args=argv, prog="python -m apps.demo", description=__doc__)
+    return run(lambda: demo(config.output))
 
 
 def demo(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Adapting to the pairs at hand: what is held out judges, and without proof nothing changes."""
 
+import importlib
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -82,6 +83,17 @@ def test_no_gradient_comes_from_what_judges(monkeypatch: pytest.MonkeyPatch) -> 
     before = model()
     records, after = run(adapt(before, [pair()], QUICK))
     assert after is before and all(abs(each.gain) < 1e-6 for each in records)
+
+
+def test_beyond_the_picture_crops_are_mirrored_and_nothing_is_learnt() -> None:
+    random, module = np.random.default_rng(0), importlib.import_module("denoiser.training.adapt")
+    layers, target, learnt = module._crop(module._view(model(), pair(), 0), random, 160)
+    for image in (layers["color"], target):
+        assert image.shape == (1, 3, 160, 160)
+        assert torch.equal(image[..., HEIGHT:, :], image[..., 2 * HEIGHT - 161 : HEIGHT - 1, :].flip(2))
+        assert torch.equal(image[..., WIDTH:], image[..., 2 * WIDTH - 161 : WIDTH - 1].flip(3))
+    assert learnt.shape == (1, 1, 160, 160) and learnt[..., :HEIGHT, :WIDTH].any()
+    assert not learnt[..., HEIGHT:, :].any() and not learnt[..., WIDTH:].any()
 
 
 def test_layers_that_are_needed_and_settings_are_checked() -> None:

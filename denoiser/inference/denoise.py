@@ -122,7 +122,7 @@ def denoise_passes(
         factor = model.input.exposure(layers["color"])
         result = torch.empty(len(passes), 3, *on_device.size)
         for tile in tiles(*on_device.size, tile_pixels):
-            windows = [_padded_window(picture, tile.seen) for picture in pictures]
+            windows = [padded_window(picture, tile.seen) for picture in pictures]
             of_tile = network.of_passes(model.input.stack(_batch(layers, factor, tile)), windows)
             result[..., slice(*tile.kept[:2]), slice(*tile.kept[2:])] = torch.cat(
                 [_kept(each, tile) for each in of_tile]
@@ -200,7 +200,7 @@ def _denoise_tile(network: nn.Module, model: Model, layers: dict[str, Tensor], f
 
 def _batch(layers: dict[str, Tensor], factor: Tensor, tile: Tile) -> dict[str, Tensor]:
     """What the network sees of the layers, float32; only the tile is scaled by `factor`: pictures may be large."""
-    batch = {name: _padded_window(layer, tile.seen).to(factor.dtype) for name, layer in layers.items()}
+    batch = {name: padded_window(layer, tile.seen).to(factor.dtype) for name, layer in layers.items()}
     batch["color"] = batch["color"] * factor
     return batch
 
@@ -212,8 +212,8 @@ def _kept(output: Tensor, tile: Tile) -> Tensor:
     return output[..., top : top + height, left : left + width]
 
 
-def _padded_window(layer: Tensor, window: tuple[int, int, int, int]) -> Tensor:
-    """Cut (top, bottom, left, right); what lies beyond the picture mirrors it.
+def padded_window(layer: Tensor, window: tuple[int, int, int, int]) -> Tensor:
+    """Cut (top, bottom, left, right) out of a layer (N, C, H, W); what lies beyond its lower and right edge mirrors it.
 
     Repeated, the noise of the last row would look like a texture, and stay.
     """

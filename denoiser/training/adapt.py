@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from denoiser import devices
 from denoiser.devices import TensorPair, compute_device, pair_on
-from denoiser.inference.denoise import denoise_halves
+from denoiser.inference.denoise import denoise_halves, padded_window
 from denoiser.inference.select import SQUARE, learnt_squares
 from denoiser.model import Model, architecture_name
 from denoiser.paper import LOSS_EPSILON
@@ -164,18 +164,16 @@ def _step(state: TrainState, model: Model, views: Sequence[_View], config: Adapt
 
 
 def _crop(view: _View, random: np.random.Generator, crop: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """A random window of one half, of the other's color, and of what may be learnt; smaller pictures are continued."""
+    """A random window of one half, of the other's color, and of what may be learnt, which is nothing beyond the
+    picture, where the others are mirrored as they are in inference."""
     half = int(random.integers(2))
     height, width = view.pair.a.size
     top, left = (int(random.integers(max(extent - crop, 0) + 1)) for extent in (height, width))
-    missing = (0, max(crop - width, 0), 0, max(crop - height, 0))
-
-    def cut(image: Tensor, mode: str) -> Tensor:
-        window = image[..., top : top + crop, left : left + crop]
-        return F.pad(window, missing, mode=mode) if any(missing) else window
-
-    layers = {name: cut(layer, "replicate") for name, layer in view.layers[half].items()}
-    return layers, cut(view.layers[1 - half]["color"], "replicate"), cut(view.learnt, "constant")
+    window = (top, top + crop, left, left + crop)
+    layers = {name: padded_window(layer, window) for name, layer in view.layers[half].items()}
+    learnt = view.learnt[..., top : top + crop, left : left + crop]
+    learnt = F.pad(learnt, (0, crop - learnt.shape[3], 0, crop - learnt.shape[2]))
+    return layers, padded_window(view.layers[1 - half]["color"], window), learnt
 
 
 def _gain(
