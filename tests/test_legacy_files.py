@@ -58,6 +58,27 @@ def test_missing_files_are_all_told_or_done_without(tmp_path: Path) -> None:
     assert 'type="constant"' in translation.text and "none" not in translation.text
 
 
+def test_pointers_of_git_lfs_are_files_that_are_missing(tmp_path: Path) -> None:
+    shape = '<shape type="obj"><string name="filename" value="{}.obj"/></shape>'
+    scene = write(tmp_path / "scene.xml", PATH, shape.format("far"), shape.format("none"), shape.format("here"))
+    (tmp_path / "here.obj").write_text("v 0 0 0\n")
+    (tmp_path / "far.obj").write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n")
+    with pytest.raises(
+        SceneError, match=r"2 files missing: far.obj, none.obj \(1 there as Git LFS pointers, for which"
+    ):
+        translate(scene)
+    assert translate(scene, skip_missing=True).text.count("<shape") == 1
+
+
+def test_a_missing_include_is_told_or_done_without(tmp_path: Path) -> None:
+    scene = write(tmp_path / "scene.xml", '<include filename="none.xml"/>', '<shape type="sphere"/>')
+    with pytest.raises(SceneError, match="included file 'none.xml' was not found; n2n-render-pairs --missing skip"):
+        translate(scene)
+    translation = translate(scene, skip_missing=True)
+    assert "the included file 'none.xml' was not found and was left out" in translation.notes
+    assert 'type="sphere"' in translation.text and "include" not in translation.text
+
+
 def test_paths_stay_relative_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "a.obj").touch()
     scene = write(tmp_path / "scene.xml", PATH, '<shape type="obj"><string name="filename" value="a.obj"/></shape>')

@@ -8,7 +8,7 @@ from pathlib import Path
 from renderer_bridge.cache_folder import cache_folder
 from renderer_bridge.errors import SceneError
 from renderer_bridge.legacy.elements import Scene, become, parents, value
-from renderer_bridge.legacy.files import find_file
+from renderer_bridge.legacy.files import find_file, is_pointer
 from renderer_bridge.legacy.meshes import readable_mesh
 
 GRAY, WHITE = (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)  # instead of a texture; of an environment
@@ -24,31 +24,38 @@ def find_assets(scene: Scene, path: Path, skip_missing: bool, absolute_paths: bo
     folders = _folders(scene, path)
     above = parents(scene.root)
     missing: dict[str, list[ET.Element]] = {}
+    pointers: set[str] = set()
     for element in list(scene.root.iter()):
         named = _file_of(element, above[element]) if element in above else None
         if named is None:
             continue
         attribute, name = named
         found = find_file(name, folders)
-        if found is None:
+        if found is None or is_pointer(found):
             missing.setdefault(name, []).append(element)
+            pointers |= {name} if found is not None else set()
             continue
         readable = readable_mesh(found, cache_folder())
         if absolute_paths or readable != path.resolve().parent / name:
             element.set(attribute, str(readable.resolve()))
     if missing and not skip_missing:
-        told = _told(list(missing), len(missing))
+        told = _told(list(missing), len(missing), pointers)
         raise SceneError(f"{path}: cannot be loaded: {told}; n2n-render-pairs --missing skip goes on without them")
     for element in (element for elements in missing.values() for element in elements):
         _do_without(above, element)
     if missing:
-        scene.tell(f"{_told(list(missing), NAMED_AT_MOST)}; left out (textures are gray, an environment white)")
+        scene.tell(
+            f"{_told(list(missing), NAMED_AT_MOST, pointers)}; left out (textures are gray, an environment white)"
+        )
 
 
-def _told(names: list[str], at_most: int) -> str:
+def _told(names: list[str], at_most: int, pointers: set[str]) -> str:
     more = len(names) - at_most
     listed = ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")
-    return f"{len(names)} file{'s' if len(names) > 1 else ''} missing: {listed}"
+    lfs = (
+        f" ({len(pointers)} there as Git LFS pointers, for which `git lfs pull` fetches the files)" if pointers else ""
+    )
+    return f"{len(names)} file{'s' if len(names) > 1 else ''} missing: {listed}{lfs}"
 
 
 def _folders(scene: Scene, path: Path) -> list[Path]:

@@ -20,12 +20,13 @@ UNDEFINED = "\0"  # before the name of a parameter without value; no XML can hol
 PARAMETER = re.compile(r"\\\$|\$(\w+)")
 
 
-def read_document(path: Path, defines: Mapping[str, str]) -> tuple[ET.Element, list[str]]:
-    """The `<scene>` of `path`, and what was left out of it: how to render, where that has a parameter without value.
+def read_document(path: Path, defines: Mapping[str, str], skip_missing: bool) -> tuple[ET.Element, list[str]]:
+    """The `<scene>` of `path`, and what was left out of it: how to render, where that has a parameter without value,
+    and, with `skip_missing`, included files that are not there.
 
-    Raises `SceneError` for malformed XML, included files not found, and other parameters without value.
+    Raises `SceneError` for malformed XML, other included files not found, and other parameters without value.
     """
-    reader = _Reader(path, dict(defines))
+    reader = _Reader(path, dict(defines), skip_missing)
     root = reader.parse(path)
     for element in _expanded(reader, root, 0):
         root = element
@@ -36,16 +37,18 @@ def read_document(path: Path, defines: Mapping[str, str]) -> tuple[ET.Element, l
     if undefined:
         names = ", ".join(f"${name}" for name in undefined)
         raise SceneError(f"{path}: cannot be loaded: undefined parameter: {names}; give it with -D name=value")
-    return root, _without_undefined(root)
+    return root, [*reader.left_out, *_without_undefined(root)]
 
 
 class _Reader:
-    """The parameters known so far, and those that were used."""
+    """The parameters known so far, those that were used, and what was left out of the file at `path`."""
 
-    def __init__(self, path: Path, defines: dict[str, str]) -> None:
+    def __init__(self, path: Path, defines: dict[str, str], skip_missing: bool) -> None:
         self.path = path
         self.values = defines
+        self.skip_missing = skip_missing
         self.used: set[str] = set()
+        self.left_out: list[str] = []
 
     def parse(self, path: Path) -> ET.Element:
         try:
@@ -88,8 +91,14 @@ def _included(reader: _Reader, element: ET.Element, depth: int) -> list[ET.Eleme
     if depth >= DEEPEST_INCLUDE:
         raise SceneError(f"{reader.path}: cannot be loaded: <include> is nested more than {DEEPEST_INCLUDE} deep")
     found = find_file(name, [reader.path.parent])
+    if found is None and reader.skip_missing:
+        reader.left_out.append(f"the included file {name!r} was not found and was left out")
+        return []
     if found is None:
-        raise SceneError(f"{reader.path}: cannot be loaded: the included file {name!r} was not found")
+        raise SceneError(
+            f"{reader.path}: cannot be loaded: the included file {name!r} was not found; n2n-render-pairs --missing "
+            "skip goes on without it"
+        )
     root = reader.parse(found)
     if root.tag != "scene":
         if element.get("name") is not None:

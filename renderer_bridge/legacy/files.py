@@ -13,6 +13,15 @@ from pathlib import Path
 PICTURES = (".exr", ".hdr", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".pfm", ".rgbe", ".ppm")
 
 
+LFS = b"version https://git-lfs.github.com/spec/"  # how the pointer begins that stands for a file not yet fetched
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a file is only the pointer that Git LFS keeps in its place."""
+    with path.open("rb") as file:
+        return file.read(len(LFS)) == LFS
+
+
 def find_file(name: str, folders: Sequence[Path]) -> Path | None:
     """The file that `name` means, looked for in `folders` in turn; None where there is none."""
     turned = re.sub("^[A-Za-z]:(?=/)", "", name.strip().replace("\\", "/"))

@@ -54,13 +54,14 @@ def translate(
     """The scene of `path` for Mitsuba 3, its `$name` parameters filled in from `defines` and its own defaults.
 
     Raises `SceneError` when there is no such file, when it is no XML, when a parameter has no value, and when meshes or
-    textures are missing, all of which are named; with `skip_missing` the scene goes without them, and notes say so.
+    textures are missing, all of which are named, or an included file is; with `skip_missing` the scene goes without
+    them, and notes say so.
     Names of files that are just where they say, relative to the scene, stay, unless `absolute_paths` are asked for.
     """
     path = Path(path)
     if not path.is_file():
         raise SceneError(f"{path}: no such file; a Mitsuba scene (XML) is needed")
-    root, notes = read_document(path, defines or {})
+    root, notes = read_document(path, defines or {}, skip_missing)
     scene = Scene(root, old=_is_old(root))
     for note in notes:
         scene.tell(note)
