@@ -72,7 +72,7 @@ def test_pointers_of_git_lfs_are_files_that_are_missing(tmp_path: Path) -> None:
 
 def test_a_missing_include_is_told_or_done_without(tmp_path: Path) -> None:
     scene = write(tmp_path / "scene.xml", '<include filename="none.xml"/>', '<shape type="sphere"/>')
-    with pytest.raises(SceneError, match="included file 'none.xml' was not found; n2n-render-pairs --missing skip"):
+    with pytest.raises(SceneError, match=r"included file 'none\.xml' was not found; n2n-render-pairs --missing skip"):
         translate(scene)
     translation = translate(scene, skip_missing=True)
     assert "the included file 'none.xml' was not found and was left out" in translation.notes
