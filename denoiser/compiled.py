@@ -31,6 +31,12 @@ def bits(tensor: Tensor) -> tuple[NDArray[Any], np.uint32]:
     return tensor.float().view(torch.uint32).numpy(), np.uint32(0)
 
 
+def is_plain(*given: Tensor) -> bool:
+    """Whether a compiled pass cannot take these: a gradient is wanted, or one is not float32 on the CPU."""
+    needs_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in given)
+    return needs_gradient or any(each.device.type != "cpu" or each.dtype != torch.float32 for each in given)
+
+
 def in_parallel(compiled: Callable[..., None], *arrays: Any) -> None:
     """Run it with as many threads as torch uses."""
     with _ONE_AT_A_TIME:

@@ -25,3 +25,10 @@ def test_the_middle_is_what_a_gaussian_has_more() -> None:
     whole, around = gaussian(image, 2.0), surroundings(image, 2.0)
     own = whole[..., 12, 20]
     torch.testing.assert_close(around[..., 12, 21], whole[..., 12, 21] / (1 - own))
+
+
+def test_the_fused_pass_is_the_plain_one() -> None:
+    image = torch.rand((2, 3, *SIZE), generator=torch.Generator().manual_seed(1))
+    image[0, 0, 5, 5] = 1e4
+    with_gradient = image.clone().requires_grad_()  # takes the plain form
+    torch.testing.assert_close(gaussian(image, 4.0), gaussian(with_gradient, 4.0).detach())

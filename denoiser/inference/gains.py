@@ -1,13 +1,12 @@
 """How much of a band of the residuals comes back: powers of what both halves share and of their noise, and the gain.
 
-See `residual`, which makes the bands and returns them.
+See `residual`, which makes the bands and returns them, and `bands`, which measures powers.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from denoiser.filters import GAUSSIAN_RADIUS, gaussian
 from denoiser.windows import Window, with_margin
@@ -22,22 +21,10 @@ UNSEEN = 0.25
 With the noise of the halves the estimate is 0.75 to 1.43 times too small (medians of 16 images, geometric mean 0.99);
 0 and 0.5: 1.08 and 0.93. Of the noise alone it is 1.1 to 3.1 times too small."""
 
-LIMIT = 0.5
-"""Relative residuals count up to this when the power of the shared error is estimated: two fireflies that meet by
-chance would pass for a detail that both halves missed. 1: up to 0.1 dB more, and specks around the demo's sphere."""
-
 NOTHING = 1e-24
 """A power, relative to the picture's, under which there is none: in black, roots and shares must have derivatives."""
 
 _REACH = int(GAUSSIAN_RADIUS * max(deviation for deviation, _ in NEIGHBOURHOODS))
-
-
-def pooled_powers(band_a: Tensor, band_b: Tensor, step: int) -> Tensor:
-    """Power of what a band of both halves (1, 3, H, W) shares, and of the noise of their mean, at its own sampling."""
-    signal = (band_a.clamp(-LIMIT, LIMIT) * band_b.clamp(-LIMIT, LIMIT)).mean(dim=1)
-    noise = (band_a - band_b).square().mean(dim=1) / 4
-    pooled: Tensor = F.avg_pool2d(torch.cat([signal, noise]), step, ceil_mode=True, count_include_pad=False)
-    return pooled
 
 
 def gains(powers: Tensor, window: Window) -> Tensor:

@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 from denoiser.devices import TensorPair
 from denoiser.filters import largest
-from denoiser.inference.gains import gains, pooled_powers
-from denoiser.inference.wavelet import smoothed
+from denoiser.inference.bands import add_returned, pooled_powers
+from denoiser.inference.gains import gains
+from denoiser.inference.wavelet import split
 from denoiser.paper import LOSS_EPSILON
 from denoiser.transforms import tone_map
 from denoiser.windows import Index, Window, coarser, windows, with_margin
@@ -28,9 +29,6 @@ LEVELS = 6
 SKY_ERRORS, SKY_WINDOW = 3.0, 9
 """Differences of the halves by which a pixel without any surface may differ from their mean; the largest one around it,
 in a square of so many pixels, counts: in fog two black samples in one pixel prove nothing."""
-
-AGREEMENT = 1.0
-"""A half's value counts up to so many times the other half's value plus the shared error's RMS: a firefly is in one."""
 
 NORMAL_WEIGHT = 0.7
 """Normals differ by up to 2, albedo and tone-mapped color by up to 1."""
@@ -83,15 +81,15 @@ def _returned(
     difference = (halves.fa - halves.fb) / 2 if apart else None
     for window in cut:
         parts, mean, brightness = bands.of(window)
-        returned, remaining = torch.zeros_like(mean), torch.zeros_like(brightness)
-        for level, (band_a, band_b) in enumerate(parts):
+        mean = mean.contiguous()
+        returned, of_each, remaining = torch.zeros_like(mean), torch.zeros_like(mean), torch.zeros_like(brightness)
+        for level, band in enumerate(parts):
             gain, rms, power = _grown_gains(powers[level], 2**level, window).chunk(3, dim=1)
-            agreed_a, agreed_b = _agreed(band_a, band_b, rms)
-            returned += gain * ((agreed_a + agreed_b) / 2)
+            add_returned(band, gain, rms, (returned, of_each))
             remaining += power
-            if difference is not None:
-                difference[..., *window] += gain * ((agreed_a - agreed_b) / 2) * brightness
         result[..., *window] = _with_sky(halves, window, (mean + returned * brightness).clamp_(min=0))
+        if difference is not None:
+            difference[..., *window] += of_each * brightness
         left[..., *window] = remaining.sqrt_() * brightness
     return result, left, difference
 
@@ -101,8 +99,8 @@ def _powers(bands: _Bands, cut: list[Window], height: int, width: int) -> list[T
     sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(LEVELS)]
     powers = [bands.halves.fa.new_empty(2, *size) for size in sizes]
     for window in cut:
-        for level, (band_a, band_b) in enumerate(bands.of(window)[0]):
-            powers[level][:, *coarser(window, 2**level)] = pooled_powers(band_a, band_b, 2**level)
+        for level, band in enumerate(bands.of(window)[0]):
+            powers[level][:, *coarser(window, 2**level)] = pooled_powers(band, 2**level)
     return powers
 
 
@@ -128,6 +126,8 @@ def _with_sky(halves: _Halves, window: Window, color: Tensor) -> Tensor:
     seen, inner = with_margin(window, SKY_WINDOW // 2, *halves.a.shape[2:])
     a, b = halves.a[seen], halves.b[seen]
     sky = ~torch.cat([normal[seen] for normal in halves.guides["normal"]], dim=1).any(dim=1, keepdim=True)
+    if not sky.any():
+        return color
     noise = (a - b).abs_().amax(dim=1, keepdim=True) * (SKY_ERRORS / 2)
     limit = largest(torch.where(sky, noise, 0), SKY_WINDOW)[inner]
     mean = (a[inner] + b[inner]) / 2
@@ -142,7 +142,7 @@ class _Bands:
         self._kept: dict[tuple[int, int], _WindowBands] = {}
 
     def of(self, window: Window) -> _WindowBands:
-        """Bands of A's and B's residual, finest first, the denoised mean and its brightness; (1, C, rows, columns)."""
+        """Bands of both residuals (1, 6, rows, columns), finest first, the denoised mean and its brightness."""
         corner = window[0].start, window[1].start
         if corner in self._kept:
             return self._kept[corner]
@@ -160,15 +160,13 @@ class _Bands:
         guide = _guide(halves, seen, mean).contiguous()
         residuals = (torch.cat([a - fa, b - fb], dim=1) / brightness).contiguous()  # (1, 6, H, W)
         bands = []
-        for level in range(LEVELS):
-            smooth = smoothed(residuals, guide, 2**level) if level < LEVELS - 1 else torch.zeros_like(residuals)
-            band_a, band_b = (residuals - smooth)[kept].chunk(2, dim=1)
-            bands.append((band_a, band_b))
-            residuals = smooth
-        return bands, mean[kept], brightness[kept]
+        for level in range(LEVELS - 1):
+            residuals, band = split(residuals, guide, 2**level)
+            bands.append(band[kept].contiguous())
+        return [*bands, residuals[kept].contiguous()], mean[kept], brightness[kept]
 
 
-_WindowBands = tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]
+_WindowBands = tuple[list[Tensor], Tensor, Tensor]
 
 
 def _guide(halves: _Halves, seen: Index, mean: Tensor) -> Tensor:
@@ -179,12 +177,6 @@ def _guide(halves: _Halves, seen: Index, mean: Tensor) -> Tensor:
             a, b = halves.guides[name]
             layers.append((a[seen].to(mean.dtype) + b[seen].to(mean.dtype)) * (weight / 2))
     return torch.cat(layers, dim=1)
-
-
-def _agreed(band_a: Tensor, band_b: Tensor, rms: Tensor) -> tuple[Tensor, Tensor]:
-    """A band of both halves, each limited by what the other and the shared error's RMS allow."""
-    limit_a, limit_b = ((other.abs() + rms).mul_(AGREEMENT) for other in (band_b, band_a))
-    return torch.clamp(band_a, -limit_a, limit_a), torch.clamp(band_b, -limit_b, limit_b)
 
 
 def _grown_gains(powers: Tensor, step: int, window: Window) -> Tensor:
@@ -198,4 +190,4 @@ def _grown_gains(powers: Tensor, step: int, window: Window) -> Tensor:
         slice(part.start * step, part.start * step + extent.stop - extent.start)
         for part, extent in zip(inner[1:], window, strict=True)
     )
-    return grown[..., rows, columns]
+    return grown[..., rows, columns].contiguous()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from denoiser.compiled import LOG2_E, in_parallel, powers_of_two
+from denoiser.compiled import LOG2_E, in_parallel, is_plain, powers_of_two
 from denoiser.windows import Index
 
 EDGE = 0.5
@@ -26,22 +26,23 @@ NEIGHBOURS = ((0, 1, 2.0), (1, 0, 2.0), (1, 1, 1.0), (1, -1, 1.0))
 """Steps down and right with the kernel's weight, one of each two opposite ones: the B3 spline's 3x3 (1, 2, 1)."""
 
 
-def smoothed(image: Tensor, guide: Tensor, step: int) -> Tensor:
-    """Weighted mean of 3x3 neighbours `step` pixels apart; a neighbour across an edge of `guide` counts little.
+def split(image: Tensor, guide: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """Weighted mean of 3x3 neighbours `step` pixels apart, and what `image` has beyond it, its band, (1, C, H, W) each.
 
-    `image` is (1, C, H, W), `guide` (1, G, H, W), the border repeats. The result is (1, C, H, W).
+    `image` is (1, C, H, W), `guide` (1, G, H, W), the border repeats. A neighbour across an edge of `guide` counts
+    little.
     """
-    needs_gradient = torch.is_grad_enabled() and (image.requires_grad or guide.requires_grad)
-    if needs_gradient or image.device.type != "cpu" or image.dtype != torch.float32:
-        return smoothed_plainly(image, guide, step)
-    image, guide = image.detach().contiguous(), guide.detach().contiguous()
-    result = torch.empty_like(image)
-    in_parallel(_smoothed, image[0].numpy(), guide[0].numpy(), step, result[0].numpy())
-    return result
+    if is_plain(image, guide):
+        smooth = smoothed_plainly(image, guide, step)
+        return smooth, image - smooth
+    smooth, band = (torch.empty(image.shape, dtype=torch.float32) for _ in range(2))
+    padded = (F.pad(each.detach(), (step,) * 4, mode="replicate").contiguous() for each in (image, guide))
+    in_parallel(_split, *(each[0].numpy() for each in padded), step, smooth[0].numpy(), band[0].numpy())
+    return smooth, band
 
 
 def smoothed_plainly(image: Tensor, guide: Tensor, step: int) -> Tensor:
-    """`smoothed`, neighbour by neighbour, with gradients and on any device."""
+    """The mean of `split`, neighbour by neighbour, with gradients and on any device."""
     height, width = image.shape[2:]
     image, guide = (F.pad(each, (step,) * 4, mode="replicate") for each in (image, guide))
     size = image.shape[2], image.shape[3]
@@ -71,60 +72,47 @@ def _shifted(size: tuple[int, int], down: int, right: int) -> tuple[Index, Index
 _CENTER, _SCALE = np.float32(CENTER_WEIGHT), np.float32(-LOG2_E / EDGE)
 
 
-@numba.njit(inline="always")
-def _wider(row: Any, margin: int, result: Any) -> None:
-    """A row (W,) with its ends repeated `margin` times, (W + 2 margin,)."""
-    width = row.shape[0]
-    for x in range(margin):
-        result[x] = row[0]
-        result[margin + width + x] = row[width - 1]
-    for x in range(width):
-        result[margin + x] = row[x]
-
-
 @numba.njit(parallel=True, fastmath=True, cache=True, nogil=True)
-def _smoothed(image: Any, guide: Any, step: int, result: Any) -> None:
-    """`image` and `result` (C, H, W), `guide` (G, H, W)."""
-    channels, height, width = image.shape
+def _split(image: Any, guide: Any, step: int, result: Any, band: Any) -> None:
+    """`image` and `guide` (C or G, H + 2 step, W + 2 step), `result` and `band` (C, H, W)."""
+    channels, height, width = result.shape
     for y in numba.prange(height):
-        values = np.empty((channels, width + 2 * step), np.float32)
-        guides = np.empty((guide.shape[0], width + 2 * step), np.float32)
         weights = np.full(width, _CENTER, np.float32)
         closeness = np.empty(width, np.float32)
         exponent = np.empty(width, np.int32)
         for c in range(channels):
+            here = image[c, step + y, step : step + width]
             for x in range(width):
-                result[c, y, x] = _CENTER * image[c, y, x]
-        for down in range(-1, 2):
-            row = min(max(y + down * step, 0), height - 1)
-            for c in range(channels):
-                _wider(image[c, row], step, values[c])
-            for c in range(guide.shape[0]):
-                _wider(guide[c, row], step, guides[c])
-            for right in range(-1, 2):
-                if down == 0 and right == 0:
+                result[c, y, x] = _CENTER * here[x]
+        for down in range(3):
+            row = y + down * step
+            for right in range(3):
+                if down == 1 and right == 1:
                     continue
-                shift = step + right * step
+                shift = right * step
                 for x in range(width):
                     closeness[x] = np.float32(0)
                 for c in range(guide.shape[0]):
-                    there = guides[c, shift : shift + width]  # an index that might be negative would not vectorise
+                    here = guide[c, step + y, step : step + width]
+                    there = guide[c, row, shift : shift + width]  # an index that might be negative would not vectorise
                     for x in range(width):
-                        difference = there[x] - guide[c, y, x]
+                        difference = there[x] - here[x]
                         closeness[x] += difference * difference
                 for x in range(width):
                     closeness[x] *= _SCALE
                 powers_of_two(closeness, exponent, exponent.view(np.float32))
-                weight = np.float32(2 if down == 0 or right == 0 else 1)
+                weight = np.float32(2 if down == 1 or right == 1 else 1)
                 for x in range(width):
                     closeness[x] *= weight
                     weights[x] += closeness[x]
                 for c in range(channels):
-                    there = values[c, shift : shift + width]
+                    there = image[c, row, shift : shift + width]
                     for x in range(width):
                         result[c, y, x] += closeness[x] * there[x]
         for x in range(width):
             weights[x] = np.float32(1) / weights[x]
         for c in range(channels):
+            here = image[c, step + y, step : step + width]
             for x in range(width):
                 result[c, y, x] *= weights[x]
+                band[c, y, x] = here[x] - result[c, y, x]
