@@ -11,6 +11,8 @@ Sources, read in the renderers' public code and manuals:
   the input of the denoiser. `Normal` is in world space, `Denoising Normal` in *camera* space
   (`intern/cycles/kernel/film/denoising_passes.h`), and both denoising passes look through mirrors and glass; the albedo
   of what shines is its radiance, above 1. A light group is `Combined_<name>`. Blender 5 writes each pass as a part.
+  The light of a surface stands there divided by its color: `Diffuse Color` times `Diffuse Direct` is what is in
+  `Combined`; so do glossy, transmission and subsurface (`DiffCol`, `DiffDir` and so on before Blender 5).
 - pbrt-v4, `GBufferFilm` in `src/pbrt/film.cpp`: `Albedo.R`, `P.X`, `N.X` (geometric), `Ns.X` (shading); older versions
   wrote `Px`, `Nx`, `Nsx`. They are in *camera* space unless the film says `"coordinatesystem" "world"`.
 - Arnold, manual of noice: `RGBA` (stored as `R G B`), `denoise_albedo` (`diffuse_albedo` before version 6), `N` and `P`
@@ -31,6 +33,7 @@ viewer's normal display need world space.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 LAYERS = ("color", "albedo", "normal", "position", "depth", "motion")
@@ -84,6 +87,11 @@ _SUFFIXES: dict[str, tuple[tuple[str, ...], ...]] = {
 _DEPTH_SUFFIXES = ("z", "t", "v", "y", "r")
 _LUMINANCE_CHROMA = ("y", "ry", "by")
 _ALPHA = ("a", "alpha")
+# Cycles' passes of light over color: view layer, name before and since Blender 5, color channel.
+_LIGHT_OVER_COLOR = re.compile(
+    r"(.*\.)?(?:(diff|gloss|trans|subsurface)(?:dir|ind)|((?:diffuse|glossy|transmission|subsurface) )(?:in)?direct)"
+    r"\.([rgb])"
+)
 # Too short to be looked for behind a prefix: `normal.Z` is no depth.
 _WHOLE_NAME_ONLY = {"", "z", "c"}
 
@@ -128,6 +136,16 @@ def find_named(channel_names: Iterable[str], name: str) -> tuple[str, ...] | Non
         if group and "x" not in channels and _luminance(channels):
             return _luminance(channels)
     return _find_luminance(names) if unnamed else None
+
+
+def find_color_of_light(channel_names: Iterable[str], light: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The channels of the color that the Cycles pass `light` was divided by, or None: it is no such pass, or they are
+    not there. `light` are three channels as `find_named` gives them."""
+    lower = {name.lower(): name for name in channel_names}
+    matches = [_LIGHT_OVER_COLOR.fullmatch(name.lower()) for name in light]
+    wanted = [f"{m[1] or ''}{m[2] + 'col' if m[2] else m[3] + 'color'}.{m[4]}" for m in matches if m is not None]
+    found = tuple(lower[name] for name in wanted if name in lower)
+    return found if len(found) == len(light) else None
 
 
 def find_alpha(channel_names: Iterable[str], color: str) -> str | None:

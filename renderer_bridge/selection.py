@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from renderer_bridge.layers import LAYERS, find_alpha, find_layer, find_named
+from renderer_bridge.layers import LAYERS, find_alpha, find_color_of_light, find_layer, find_named
 
 Table = dict[str, "tuple[int, str]"]
 """Channel names as other renderers would write them, without a view -> (index of the part, channel name)."""
@@ -87,6 +87,12 @@ def select(parts: Sequence[Part], view: str = "", beauty: str | None = None) -> 
 def find_picture(parts: Sequence[Part], name: str, view: str = "") -> Place | None:
     """The place of any three-channel layer by its name or its end, such as a light group; None when there is none."""
     return _named(channel_table(parts, view or views(parts)[0]), name)
+
+
+def find_color_of(parts: Sequence[Part], name: str, view: str = "") -> Place | None:
+    """The place of the surface color by which Cycles divided the pass `name`; None when it is no such pass."""
+    table = channel_table(parts, view or views(parts)[0])
+    return _place(table, find_color_of_light(table, find_named(table, name) or ()) or None)
 
 
 def channel_table(parts: Sequence[Part], view: str | None = None) -> Table:

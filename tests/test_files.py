@@ -146,6 +146,41 @@ def test_the_layer_passes_and_alpha_that_are_asked_for(tmp_path: Path) -> None:
         assert "has no layer 'nothing'" in str(only(FileJob(path, tmp_path / "p.exr"), wrong).failure)
 
 
+@pytest.mark.parametrize(
+    "names", [("DiffCol", "DiffDir", "DiffInd"), tuple(f"Diffuse {x}" for x in ("Color", "Direct", "Indirect"))]
+)
+def test_passes_that_cycles_divides_by_a_color_still_make_up_the_beauty(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Of a pair too, whose halves have different colors where surfaces share pixels."""
+    color, *lights = names
+
+    def composed(file: dict[str, Any], c: str) -> Any:
+        surface = file[f"V.{color}.{c}"] * sum(file[f"V.{light}.{c}"] for light in lights)
+        return surface + file[f"V.Emission.{c}"]
+
+    for seed, half in enumerate("ab"):
+        file = planes(*(f"V.{layer}" for layer in (*names, "Emission", "Combined")), seed=seed)
+        for c in "RGB":
+            file[f"V.Combined.{c}"] = composed(file, c)
+        save(tmp_path / f"{half}.exr", file)
+    options = FileOptions(also=(*lights, "Emission"))
+    for other in (None, tmp_path / "b.exr"):
+        assert only(FileJob(tmp_path / "a.exr", tmp_path / "o.exr", other), options).failure is None
+        before, after = channels(tmp_path / "a.exr"), channels(tmp_path / "o.exr")
+        for c in "RGB":
+            np.testing.assert_array_equal(after[f"V.{color}.{c}"], before[f"V.{color}.{c}"])
+            # A division and a product, each rounded to 24 bits, of a sum of three filtered passes.
+            np.testing.assert_allclose(composed(after, c), after[f"V.Combined.{c}"], rtol=1e-5)
+
+
+def test_light_on_black_is_none(tmp_path: Path) -> None:
+    file = planes("V.Combined", "V.DiffCol", "V.DiffDir")
+    file["V.DiffCol.G"][:, :8] = 0
+    path = save(tmp_path / "x.exr", file)
+    assert only(FileJob(path, tmp_path / "o.exr"), FileOptions(also=("diffdir",))).failure is None
+    green = channels(tmp_path / "o.exr")["V.DiffDir.G"]
+    assert not green[:, :8].any() and green[:, 8:].all()
+
+
 def test_warnings_are_whatever_the_inspection_says(tmp_path: Path) -> None:
     path = save(tmp_path / "x.exr", planes(""))
     said = denoise_files([FileJob(path, tmp_path / "o.exr")], OPTIONS, lambda model, frames: (str(len(frames)),))

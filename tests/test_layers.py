@@ -7,6 +7,7 @@ from renderer_bridge.layers import (
     LAYERS,
     accepted_names,
     find_alpha,
+    find_color_of_light,
     find_layer,
     find_named,
     is_camera_space,
@@ -139,6 +140,25 @@ def test_light_groups_of_blender_by_their_names() -> None:
 def test_which_normals_are_in_camera_space_by_their_name() -> None:
     assert is_camera_space(rgb("V.Denoising Normal", "XYZ"))
     assert not is_camera_space(rgb("V.Normal", "XYZ")) and not is_camera_space(rgb("", "XYZ"))
+
+
+@pytest.mark.parametrize(
+    ("light", "color"),
+    [
+        ("V.Diffuse Indirect", "V.Diffuse Color"),
+        ("V.GlossDir", "V.GlossCol"),
+        ("transmission direct", "Transmission Color"),
+        ("SubsurfaceInd", "SubsurfaceCol"),
+        ("V.Volume Direct", None),
+        ("V.Diffuse Color", None),
+        ("W.Glossy Direct", None),  # of another view layer
+    ],
+)
+def test_the_color_that_cycles_divides_light_by(light: str, color: str | None) -> None:
+    layers = ("V.Diffuse Color", "V.GlossCol", "Transmission Color", "SubsurfaceCol", "V.Glossy Color", light)
+    names = [channel for layer in layers for channel in rgb(layer)]
+    assert find_color_of_light(names, rgb(light)) == (None if color is None else rgb(color))
+    assert find_color_of_light(rgb(light), rgb(light)) is None
 
 
 def test_alpha_stands_beside_its_color() -> None:

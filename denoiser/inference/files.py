@@ -19,7 +19,7 @@ import numpy as np
 from denoiser.allocation import keep_freed
 from denoiser.inference.needs import unmet_needs
 from denoiser.inference.picture import Cleaned, denoise_picture
-from denoiser.inference.reading import Loaded, load, model_named, pass_place
+from denoiser.inference.reading import Loaded, load, model_named, with_light
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
 from denoiser.model import Model
 from renderer_bridge.errors import N2NError
@@ -196,7 +196,7 @@ def _replaced(image: ExrImage, selection: Selection, cleaned: Cleaned) -> ExrIma
     if cleaned.alpha is not None:
         image = image.with_pixels(selection.layers["alpha"], cleaned.alpha)
     for name, pixels in cleaned.passes.items():
-        image = image.with_pixels(pass_place(image, name, selection.view), pixels)
+        image = with_light(image, name, selection.view, pixels)
     if cleaned.error is None:
         return image
     in_name = selection.view if len(image.parts) == 1 else ""  # of several parts each has a view of its own

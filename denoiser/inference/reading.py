@@ -18,7 +18,7 @@ from renderer_bridge.exr import ExrImage, read_exr
 from renderer_bridge.exr_frame import as_half, frame_of, layer_of, pixels_within
 from renderer_bridge.frame import Frame, Image, Motion, Pair
 from renderer_bridge.layers import is_camera_space, motion_signs
-from renderer_bridge.selection import Place, Selection, find_picture
+from renderer_bridge.selection import Place, Selection, find_color_of, find_picture
 
 LARGE_PIXELS = 7_500_000
 """Pixels of a file, twice as many for a pair, above which the next is not read ahead, albedo and normal are kept as
@@ -128,7 +128,7 @@ def _half(
     alpha: tuple[Image, ...] = ()
     if options.alpha and "alpha" in selection.layers:
         alpha = (pixels_within(image, selection.layers["alpha"], color),)
-    passes = {name: (_finite(pixels_within(image, pass_place(image, name, view), color)),) for name in options.also}
+    passes = {name: (_light(image, name, view, color),) for name in options.also}
     motion = None
     if options.temporal and "motion" in selection.layers:
         place = selection.layers["motion"]
@@ -164,6 +164,25 @@ def pass_place(image: ExrImage, name: str, view: str) -> Place:
     if place is None:
         raise ExrError(f"{image.path}: has no layer {name!r} to denoise along with its color; found {image.pictures()}")
     return place
+
+
+def _light(image: ExrImage, name: str, view: str, color: Place) -> Image:
+    """A pass as light that sums to the color: what Cycles divided by a surface's color times that again."""
+    light = _finite(pixels_within(image, pass_place(image, name, view), color))
+    surface = find_color_of(image.parts, name, view)
+    return light if surface is None else light * _finite(pixels_within(image, surface, color))
+
+
+def with_light(image: ExrImage, name: str, view: str, light: Image) -> ExrImage:
+    """The image with that light as its pass `name`, divided by the surface's color where Cycles does so.
+
+    Where that color is black the pass is, as in Cycles. Raises `ExrError` as `pass_place` does.
+    """
+    surface = find_color_of(image.parts, name, view)
+    if surface is not None:
+        divisor = _finite(image.pixels(surface))
+        light = np.divide(light, divisor, out=np.zeros_like(light), where=divisor > 0)
+    return image.with_pixels(pass_place(image, name, view), light)
 
 
 def _with_layers(job: FileJob, frame: Frame, compact: bool) -> Frame:
