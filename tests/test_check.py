@@ -190,6 +190,32 @@ def test_color_for_a_screen(pair: Pair) -> None:
     assert not alarms(check_pair(colored(pair, 2 * shown.a.color, 2 * shown.b.color)))
 
 
+def rooms(noise: Image) -> Image:
+    """`noise` of mean 1 under light that is 300 times as bright on the right as on the left."""
+    return np.asarray(noise * np.geomspace(0.1, 30, noise.shape[1])[None, :, None], np.float32)
+
+
+def test_color_that_ends_as_a_tone_map_does() -> None:
+    """Without layers; against the same in other exposures, and sound color of light tails that ends at the same."""
+    random = np.random.default_rng(5)
+    sound = rooms(random.gamma(3.0, 1 / 3, (150, 200, 3)))
+    mapped = encoded(sound / (1 + sound))
+    assert alarms(check_frame(Frame(mapped))) == {"display range"}
+    assert "ends at 0.9" in by_name(check_frame(Frame(mapped)), "display range").sentence
+    even = random.normal(0.6, 0.1, (150, 200, 3)).clip(0.01).astype(np.float32)
+    for color in (sound, even):
+        ends = color * np.float32(mapped.max() / color.max())
+        assert not alarms(check_frame(Frame(ends)))
+        ends[20:60, 30:90] = mapped.max()  # without noise: as a lamp that is seen directly
+        assert not alarms(check_frame(Frame(ends)))
+    assert "display range" not in {finding.name for finding in check_frame(Frame(2 * mapped))}
+
+
+def test_light_tails_say_nothing_where_there_is_hardly_noise() -> None:
+    even = np.random.default_rng(6).uniform(0.93, 0.96, (150, 200, 3)).astype(np.float32)
+    assert "display range" not in {finding.name for finding in check_frame(Frame(even))}
+
+
 def test_albedo_for_a_screen(pair: Pair) -> None:
     assert pair.a.albedo is not None
     shown = Pair(*(replace(half, albedo=encoded(pair.a.albedo)) for half in (pair.a, pair.b)))

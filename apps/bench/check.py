@@ -54,7 +54,8 @@ def _cases(path: Path, oidn: OpenImageDenoise) -> Iterator[Case]:
 
 def _count(counts: Counts, case: Case, scene: str, folder: Path) -> None:
     alarms = {finding.name for finding in _findings(case.given, folder) if finding.alarm and not _is_quiet(finding)}
-    right = case.alarm in alarms if case.alarm else not alarms
+    wanted = {case.alarm} if isinstance(case.alarm, str) else set(case.alarm or ())
+    right = bool(wanted & alarms) if wanted else not alarms
     given = "pairs" if isinstance(case.given, Pair) else "single frames"
     told = ", ".join(sorted(alarms)) or "no alarm"
     counts.setdefault((case.kind, given), []).append("" if right else f"{scene}: {told}")

@@ -20,6 +20,7 @@ SOUND_SPP, CLAMPED_SPP, CONVERGED_SPP = (1, 4, 16), 4, 128
 FILTERS = {4: ("gaussian", "tent"), 16: ("gaussian",)}
 SAMPLE_CLAMP = 10.0  # the default of Cycles' Clamp Indirect
 ROULETTE = 16  # one sample in so many is kept, and counts so many times
+TONE = ("display color", "display range")
 EXPOSURE = 1.5
 Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)  # from a world with y up to Blender's
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
@@ -27,10 +28,10 @@ MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 @dataclass(frozen=True)
 class Case:
-    """An input, and the alarm that it must raise; None for a sound one."""
+    """An input, and the alarm, or one of those, that it must raise; None for a sound one."""
 
     kind: str
-    alarm: str | None
+    alarm: str | tuple[str, ...] | None
     given: Frame | Pair
 
 
@@ -62,7 +63,7 @@ def cases_of_pair(pair: Pair, oidn: OpenImageDenoise) -> Iterator[Case]:
     yield from _spoiled_layers(pair)
 
 
-def _both(kind: str, alarm: str | None, pair: Pair) -> Iterator[Case]:
+def _both(kind: str, alarm: str | tuple[str, ...] | None, pair: Pair) -> Iterator[Case]:
     yield Case(kind, alarm, pair)
     yield Case(kind, alarm, pair.a)
 
@@ -158,14 +159,20 @@ def _clamped_samples(scene: MitsubaScene, camera: Camera, seed: int) -> Image:
 
 
 def _spoiled_color(pair: Pair) -> Iterator[Case]:
-    changes: dict[tuple[str, str], Callable[[Image], Image]] = {
+    changes: dict[tuple[str, str | tuple[str, ...]], Callable[[Image], Image]] = {
         ("clamped to [0, 1]", "clamped"): lambda color: np.clip(color, 0, 1),
         ("sRGB, clamped", "clamped"): lambda color: _encoded(np.clip(color, 0, 1)),
-        ("tone-mapped", "display color"): lambda color: _encoded(color / (1 + color)),
-        ("gamma, not clamped", "display color"): _encoded,
+        ("tone-mapped", TONE): lambda color: _encoded(color / (1 + color)),
+        ("tone-mapped, 1 - exp(-color)", TONE): _exposed,
+        ("gamma, not clamped", TONE): _encoded,
     }
     for (kind, alarm), change in changes.items():
         yield from _both(kind, alarm, _with_colors(pair, change(pair.a.color), change(pair.b.color)))
+
+
+def _exposed(linear: Image) -> Image:
+    """As film answers to light, encoded for a screen; it reaches 1 in the brightest lamps only."""
+    return _encoded(-np.expm1(-np.maximum(linear, 0)))
 
 
 def _encoded(linear: Image) -> Image:

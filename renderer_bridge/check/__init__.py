@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from renderer_bridge.check.albedo import check_black, check_display_albedo, follows
-from renderer_bridge.check.color import check_clamped, check_display_color
+from renderer_bridge.check.color import check_display_color, check_limits
 from renderer_bridge.check.compression import check_compression
 from renderer_bridge.check.finding import SIGNIFICANCE, Finding
 from renderer_bridge.check.noise import NOISE_SEEN, check_frame_noise, check_pair_noise
@@ -32,7 +32,7 @@ def check_frame(
     `read_frame` counted; `seen` the range of relative noise, standard deviation of a pixel over its mean, that the
     weights were trained on.
     """
-    return [*check_frame_noise(frame, seen), check_clamped(frame), *_check_layers(frame, [frame.color], repaired or {})]
+    return [*check_frame_noise(frame, seen), *check_limits(frame), *_check_layers(frame, [frame.color], repaired or {})]
 
 
 def check_pair(
@@ -46,7 +46,7 @@ def check_pair(
     halved = {name: count // 2 for name, count in (repaired or {}).items()}
     return [
         *check_pair_noise(pair, seen),
-        check_clamped(pair.a),
+        *check_limits(pair.a),
         *_check_layers(pair.a, [pair.a.color, pair.b.color], halved),
     ]
 
