@@ -17,7 +17,6 @@ from denoiser import devices
 from denoiser.devices import TensorPair, pair_on
 from denoiser.filters import gaussian
 from denoiser.inference.denoise import denoise_halves
-from denoiser.inference.select import Candidate
 from denoiser.inference.until_error import told_error
 from denoiser.score import pair_mse
 from online.accumulate import Accumulated, settle
@@ -98,8 +97,9 @@ def flythrough(
             with stage("combine"):
                 share = None if start is None else start.share(scored, fresh)
                 shown = seen if start is None else view.pair  # the pilot's residual is the surer one from the frame
-                alone = _alone(shown, halves, start, share, request.tell_error)
-                told = _told(alone, view.pair)
+                alone = _alone(shown, halves, start, share)
+                error = torch.hypot(alone.noise, alone.left)
+                told = told_error(alone.color, error) if request.tell_error else None
                 color, history, used = _combine(alone.color, alone.noise, request, view, history)
         except GivenUp:
             continue
@@ -107,7 +107,7 @@ def flythrough(
         yield FlythroughRecord(
             index=index,
             request=request,
-            pictures=Pictures(view.pair, color, torch.hypot(alone.noise, alone.left), scored, alone.color),
+            pictures=Pictures(view.pair, color, error, scored, alone.color),
             score=scores[0],
             noisy_score=scores[1],
             relative=relative,
@@ -170,20 +170,11 @@ def _mean(values: Tensor | None, default: float) -> float:
     return default if values is None else devices.read(values.mean())[0]
 
 
-def _alone(
-    pair: TensorPair, halves: tuple[Tensor, Tensor], start: Piloted | None, share: Tensor | None, apart: bool
-) -> Alone:
+def _alone(pair: TensorPair, halves: tuple[Tensor, Tensor], start: Piloted | None, share: Tensor | None) -> Alone:
     """The frame by itself."""
     if start is not None and share is not None:
-        return start.combined(pair, halves, share, apart)
-    return given_back(pair, halves, apart)
-
-
-def _told(alone: Alone, pair: TensorPair) -> float | None:
-    """The picture's error, where it is known what each half alone gives."""
-    if alone.halves is None:
-        return None
-    return told_error(Candidate("shown", alone.color, *alone.halves, alone.noise), pair)
+        return start.combined(pair, halves, share)
+    return given_back(pair, halves)
 
 
 def _combine(

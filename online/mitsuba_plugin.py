@@ -203,7 +203,8 @@ class _Job:
 
         def told(halves: tuple[Half, Half], spp: int) -> float:
             pair = pair_on(pair_of(halves, guides, spp, self._seeds), compute_device())
-            return told_error(network_candidate(pair, self.model, residual=self.settings.residual), pair)
+            picture = network_candidate(pair, self.model, residual=self.settings.residual)
+            return told_error(picture.color, picture.error)
 
         goal = Goal(self.settings.until_error, max(self.spp, self.settings.most_spp // 2))
         return grown(render, told, self.spp, goal)

@@ -9,7 +9,7 @@ there. Two denoisers err in different ways, so a share can pay even where the ne
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from torch import Tensor
 from denoiser.devices import TensorPair
 from denoiser.filters import gaussian
 from denoiser.inference.denoise import standard_error
-from denoiser.inference.piloted import Pilot, pilot_pictures
-from denoiser.inference.residual import residual_of_each, return_residual
+from denoiser.inference.piloted import Pilot, around, pilot_pictures
+from denoiser.inference.residual import return_residual
 from denoiser.paper import LOSS_EPSILON
 from denoiser.transforms import tone_map_slope
 
@@ -34,23 +34,18 @@ that. With 1 and a network that was not trained on the flight up to 0.05 dB was 
 
 @dataclass(frozen=True)
 class Alone:
-    """A frame by itself: `color`, linear radiance (1, 3, H, W) >= 0; its estimated `noise`, of the same shape; what
-    both halves still get wrong alike, `left`, (1, 1, H, W); and what A alone and B alone give, if that was asked."""
+    """A frame by itself: `color`, linear radiance (1, 3, H, W) >= 0; its estimated `noise`, of the same shape; and
+    what both halves still get wrong alike, `left`, (1, 1, H, W)."""
 
     color: Tensor
     noise: Tensor
     left: Tensor
-    halves: Halves | None = None
 
 
-def given_back(pair: TensorPair, denoised: Halves, apart: bool = False) -> Alone:
-    """The mean of the denoised halves with what they get wrong alike; `apart` also asks for what each alone gives."""
-    noise = standard_error(*denoised)
-    if not apart:
-        color, left = return_residual(pair, *denoised)
-        return Alone(color, noise, left)
-    color, left, a, b = residual_of_each(pair, *denoised)
-    return Alone(color, noise, left, (a, b))
+def given_back(pair: TensorPair, denoised: Halves) -> Alone:
+    """The mean of the denoised halves with what they get wrong alike."""
+    color, left = return_residual(pair, *denoised)
+    return Alone(color, standard_error(*denoised), left)
 
 
 @dataclass(frozen=True)
@@ -74,16 +69,15 @@ class Piloted:
             gains += (way * (other - own)).sum(dim=1, keepdim=True) * weight
         return _slope(ways, gains)
 
-    def combined(self, pair: TensorPair, network: Halves, share: Tensor, apart: bool = False) -> Alone:
+    def combined(self, pair: TensorPair, network: Halves, share: Tensor) -> Alone:
         """The picture of both.
 
-        Both halves are the pilot's with the network's share in them. What they get wrong alike comes back (`residual`),
-        and the pilot's part is that of its picture of the mean, as in `denoiser.inference.piloted`.
+        Both halves are the pilot's with the network's share in them, and the pilot's part of their mean that of its
+        picture of the mean, as in `denoiser.inference.piloted`. What they get wrong alike comes back (`residual`).
         """
         a, b = (torch.lerp(own, learned, share) for own, learned in zip(self.halves, network, strict=True))
-        alone = given_back(pair, (a, b), apart)
-        more_samples = self.mean - (self.halves[0] + self.halves[1]) / 2
-        return replace(alone, color=(alone.color + (1 - share) * more_samples).clamp_(min=0))
+        color, left = return_residual(pair, *around(torch.lerp(self.mean, (network[0] + network[1]) / 2, share), a, b))
+        return Alone(color, standard_error(a, b), left)
 
 
 def piloted(pilot: Pilot, pair: TensorPair) -> Piloted:

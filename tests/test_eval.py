@@ -152,11 +152,13 @@ def test_a_told_error_is_held_to_the_true_one(tmp_path: Path) -> None:
     assert isinstance(view, View)
     ratios = [each.error_ratio for each in view.results]
     assert ratios == [pytest.approx(1.0, rel=1e-5), pytest.approx(2.0, rel=1e-5), None]  # float32 sums
+    wholes = [each.picture_error_ratio for each in view.results]
+    assert wholes == [pytest.approx(1.0, abs=0.2), pytest.approx(2.0, abs=0.4), None]  # slope of the channels' mean
     assert [each.error_coverage for each in view.results] == [1.0, 1.0, None]  # twice the half is all of it
     found = calibrations(view.results)
     assert list(found) == ["right", "half"]
-    assert found["right"] == Calibration((ratios[0],) * 3, 1, 1, 1.0) and found["half"].close == 0
-    assert "2.00 to 2.00 times the told one" in found["half"].sentence("half")
+    assert found["right"] == Calibration((wholes[0],) * 3, 1, 1, ratios[0], 1.0) and found["half"].close == 0
+    assert "0.8 to 1.25 times in 0 of 1 pictures; 2.00 times in the median place" in found["half"].sentence("half")
 
 
 def test_halves_of_the_reference_correct_the_psnr(tmp_path: Path) -> None:

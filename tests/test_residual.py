@@ -109,8 +109,28 @@ def test_a_background_without_noise_is_what_the_render_shows() -> None:
     background = np.full((HEIGHT, WIDTH, 3), np.float32(0.25))
     halves = sky_pair(background)
     result = returned(halves, *(np.full_like(background, 0.3) for _ in range(2)))
-    np.testing.assert_array_equal(result[:, WIDTH // 2 :], background[:, WIDTH // 2 :])
+    np.testing.assert_array_equal(result[:, WIDTH // 2 + 1 :], background[:, WIDTH // 2 + 1 :])  # its edge may
     assert not np.array_equal(result[:, : WIDTH // 2], (halves.a.color + halves.b.color)[:, : WIDTH // 2] / 2)
+
+
+def test_a_pixel_beside_a_surface_may_hold_what_no_sample_met() -> None:
+    """Of single samples none proves little; where a surface is seen to cover an eighth of a pixel, there are eight.
+
+    Beyond its neighbours the sky is what the render shows.
+    """
+    says = scene()[0].copy()
+    says[:, WIDTH // 2 :] = 0.03
+    beside = []
+    for coverage in (1.0, 0.125):
+        halves = sky_pair(np.zeros((HEIGHT, WIDTH, 3), np.float32))
+        for half in (halves.a, halves.b):
+            assert half.normal is not None
+            half.normal[10, WIDTH // 2 - 1] = (0, 0, coverage)
+        result = returned(halves, says, says)
+        assert not result[:, WIDTH // 2 + 1 :].any()
+        beside.append(result[40:, WIDTH // 2])  # far from that normal, which guides
+    assert beside[0].min() > 0
+    np.testing.assert_allclose(beside[1], beside[0] / 8, rtol=1e-3)  # the guide reaches a little
 
 
 def test_fog_before_a_black_background_is_denoised_where_no_sample_met_it() -> None:

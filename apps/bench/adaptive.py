@@ -87,10 +87,9 @@ def _curve(scene: MitsubaScene, model: Model, reference: tuple[Image, Image], ad
         for doubling in range(DOUBLINGS + 1):
             passes = doubling * PASSES_A_DOUBLING
             paths, _ = add_passes(scene, request, folder, cameras[0], 0, passes, shares if adaptive else None)
-            halves = pair_on(read_pair(paths)[0], compute_device())
-            picture = network_candidate(halves, model)
+            picture = network_candidate(pair_on(read_pair(paths)[0], compute_device()), model)
             spp = total_spp(FIRST, passes) + (max(1, FIRST // SCOUTS_PART) if adaptive and doubling else 0)
-            point = ErrorPoint(spp, told_error(picture, halves))
+            point = ErrorPoint(spp, told_error(picture.color, picture.error))
             curve.append((point, _true_error(to_image(picture.color), reference)))
     return curve
 

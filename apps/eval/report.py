@@ -39,6 +39,7 @@ CSV_COLUMNS = (
     "spp",
     "method",
     *(field.name for field in dataclasses.fields(metrics.Scores)),
+    "picture_error_ratio",
     "error_ratio",
     "error_coverage",
     "seconds",

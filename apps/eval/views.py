@@ -8,6 +8,7 @@ halves, ours denoises each half and averages (which beats denoising the mean). T
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import statistics
 import time
@@ -20,7 +21,9 @@ from denoiser import metrics
 from denoiser.inference.denoise import denoise_frame, denoise_pair
 from denoiser.inference.piloted import denoise_pair_with
 from denoiser.inference.pilots import OpenImageDenoise
+from denoiser.inference.until_error import told_error
 from denoiser.model import Model
+from denoiser.transforms import to_nchw
 from renderer_bridge.errors import DatasetError, N2NError
 from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.frame import Denoised, Image, Pair
@@ -45,9 +48,9 @@ class Scene:
 class Result:
     """One row of the table: one method on one pair. `spp` counts both halves, None where the files do not say.
 
-    `error_ratio` is the true error, without its reference's noise where that has halves, over the one the method told,
-    `error_coverage` the share of pixels whose error is
-    within two told ones (`metrics`); None where it tells none.
+    Of a method that tells its error: `picture_error_ratio` is the true one, without its reference's noise where that
+    has halves, over the told one, of the whole tone-mapped picture; `error_ratio` the median of small places'; and
+    `error_coverage` the share of pixels whose error is within two told ones (`metrics`).
     """
 
     scene: str
@@ -56,6 +59,7 @@ class Result:
     method: str
     scores: metrics.Scores
     seconds: float
+    picture_error_ratio: float | None = None
     error_ratio: float | None = None
     error_coverage: float | None = None
 
@@ -216,8 +220,8 @@ def _evaluate_pair(
             yield Failure(f"{paths.a}, {name}: {error}")
             continue
         pictures[name] = denoised.color
-        told = denoised.error
-        found = () if told is None else _held_to_truth(denoised.color, told, pair.reference, halves)
+        told, psnr = denoised.error, scores.psnr if scores.psnr_corrected is None else scores.psnr_corrected
+        found = () if told is None else _held_to_truth(denoised.color, told, pair.reference, halves, psnr)
         results.append(Result(scene, paths.name, spp, name, scores, seconds, *found))
     if results:
         yield View(scene, paths.name, pair.reference, pictures, tuple(results))
@@ -231,9 +235,11 @@ def _samples(name: str, pair: Pair) -> int | None:
 
 
 def _held_to_truth(
-    image: Image, told: Image, reference: Image, halves: tuple[Image, Image] | None
-) -> tuple[float, float]:
-    return metrics.error_ratio(image, told, reference, halves), metrics.error_coverage(image, told, reference)
+    image: Image, told: Image, reference: Image, halves: tuple[Image, Image] | None, psnr: float
+) -> tuple[float, float, float]:
+    of_picture = max(told_error(to_nchw(image), to_nchw(told)), math.ulp(1.0))
+    local = metrics.error_ratio(image, told, reference, halves)
+    return 10 ** (-psnr / 20) / of_picture, local, metrics.error_coverage(image, told, reference)
 
 
 def _timed(method: Method, pair: Pair, repeats: int) -> tuple[Denoised, float]:

@@ -102,8 +102,8 @@ def _grow_view(
     while wanted > passes:
         paths, passes = add_passes(scene, request, folder, camera, index, wanted, shares)
         spp = total_spp(first, passes)
-        halves = pair_on(read_pair(paths)[0], compute_device())
-        error = told_error(denoise(halves), halves)
+        picture = denoise(pair_on(read_pair(paths)[0], compute_device()))
+        error = told_error(picture.color, picture.error)
         points = [point for point in points if point.spp < spp] + [ErrorPoint(spp, error)]
         wanted = wanted_passes(points, goal, first, passes)
         yield points, wanted == passes

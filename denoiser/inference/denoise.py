@@ -23,8 +23,9 @@ from denoiser.inference.residual import return_residual
 from denoiser.model import Model
 from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import ALIGNMENT
+from denoiser.paper import LOSS_EPSILON
 from denoiser.precision import Precision, uses_bf16
-from denoiser.transforms import to_image, to_nchw
+from denoiser.transforms import to_image, to_nchw, tone_map_slope
 from denoiser.windows import windows, with_margin
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image, Pair
@@ -131,13 +132,24 @@ def denoise_passes(
 
 
 def standard_error(a: Tensor, b: Tensor) -> Tensor:
-    """Root mean square of half the difference of `a` and `b`, (1, 3, H, W), over a square of `ERROR_WINDOW`."""
+    """Root mean square of half the difference of `a` and `b`, (1, 3, H, W), over a square of `ERROR_WINDOW`.
+
+    The mean is that of tone-mapped pictures: what a lamp's edge differs by is no error of the dark wall beside it. As
+    radiance it was, and the pictures' told errors were 1.3 to 5 times the true ones.
+    """
     height, width = a.shape[2:]
     result = torch.empty_like(a)
     for window in windows(height, width, ERROR_SIDE):
         seen, inner = with_margin(window, ERROR_WINDOW // 2, height, width)
-        result[..., *window] = box_mean(((a[seen] - b[seen]) / 2).square_(), ERROR_WINDOW)[inner].sqrt_()
+        slope = shown_slope((a[seen] + b[seen]) / 2)
+        squares = ((a[seen] - b[seen]) * (slope / 2)).square_()
+        result[..., *window] = box_mean(squares, ERROR_WINDOW)[inner].sqrt_() / slope[inner]
     return result
+
+
+def shown_slope(picture: Tensor) -> Tensor:
+    """How much brighter a tone-mapped picture (1, 3, H, W) gets with its radiance, (1, 1, H, W)."""
+    return tone_map_slope(picture.mean(dim=1, keepdim=True).clamp_(min=0) + LOSS_EPSILON)
 
 
 def differentiable(model: Model, halves: TensorPair | TensorFrame, *, residual: bool = True) -> Tensor:

@@ -30,6 +30,9 @@ SKY_ERRORS, SKY_WINDOW = 3.0, 9
 """Differences of the halves by which a pixel without any surface may differ from their mean; the largest one around it,
 in a square of so many pixels, counts: in fog two black samples in one pixel prove nothing."""
 
+BESIDE = 3
+"""Side of the square around a pixel without any surface in which there must be one for it to lie beside one."""
+
 NORMAL_WEIGHT = 0.7
 """Normals differ by up to 2, albedo and tone-mapped color by up to 1."""
 
@@ -77,6 +80,7 @@ def _returned(
     bands = _Bands(halves, keep=height * width <= KEEP_PIXELS)
     cut = windows(height, width, SIDE, MARGIN)
     powers = _powers(bands, cut, height, width)
+    coverage = _least_coverage(halves, cut)
     result, left = torch.empty_like(halves.fa), halves.fa.new_empty(1, 1, height, width)
     difference = (halves.fa - halves.fb) / 2 if apart else None
     for window in cut:
@@ -87,7 +91,7 @@ def _returned(
             gain, rms, power = _grown_gains(powers[level], 2**level, window).chunk(3, dim=1)
             add_returned(band, gain, rms, (returned, of_each))
             remaining += power
-        result[..., *window] = _with_sky(halves, window, (mean + returned * brightness).clamp_(min=0))
+        result[..., *window] = _with_sky(halves, window, (mean + returned * brightness).clamp_(min=0), coverage)
         if difference is not None:
             difference[..., *window] += of_each * brightness
         left[..., *window] = remaining.sqrt_() * brightness
@@ -116,22 +120,43 @@ class _Halves:
                 self.guides[name] = a, b
 
 
-def _with_sky(halves: _Halves, window: Window, color: Tensor) -> Tensor:
+def _with_sky(halves: _Halves, window: Window, color: Tensor, coverage: float) -> Tensor:
     """`color` of a window where there is a surface, and what the pair shows where there is none: light seen directly.
 
-    Only noise between the halves lets it differ there. A black background has none, and stays black.
+    Only noise between the halves lets it differ there. A black background has none, and stays black. A pixel beside a
+    surface may hold `coverage` of it without one sample having met it, and is held to the pair the less.
     """
     if "normal" not in halves.guides:
         return color
     seen, inner = with_margin(window, SKY_WINDOW // 2, *halves.a.shape[2:])
     a, b = halves.a[seen], halves.b[seen]
-    sky = ~torch.cat([normal[seen] for normal in halves.guides["normal"]], dim=1).any(dim=1, keepdim=True)
-    if not sky.any():
+    surface = torch.cat([normal[seen] for normal in halves.guides["normal"]], dim=1).any(dim=1, keepdim=True)
+    if surface.all():
         return color
     noise = (a - b).abs_().amax(dim=1, keepdim=True) * (SKY_ERRORS / 2)
-    limit = largest(torch.where(sky, noise, 0), SKY_WINDOW)[inner]
+    limit = largest(torch.where(surface, 0, noise), SKY_WINDOW)[inner]
     mean = (a[inner] + b[inner]) / 2
-    return torch.where(sky[inner], mean + torch.clamp(color - mean, -limit, limit), color)
+    held = mean + torch.clamp(color - mean, -limit, limit)
+    free = largest(surface.to(color.dtype), BESIDE)[inner] * coverage
+    return torch.where(surface[inner], color, torch.lerp(held, color, free))
+
+
+def _least_coverage(halves: _Halves, cut: list[Window]) -> float:
+    """The smallest share of a pixel beside the sky that a surface covers in A's samples: 1 where they are single ones.
+
+    A normal is the mean of unit ones where a surface was met, and of zeros.
+    """
+    least = 1.0
+    if "normal" in halves.guides:
+        for window in cut:
+            seen, inner = with_margin(window, BESIDE // 2, *halves.a.shape[2:])
+            normal = halves.guides["normal"][0][seen]
+            sky = ~normal.any(dim=1, keepdim=True)
+            if sky.any():
+                beside = (largest(sky.float(), BESIDE)[inner] > 0) & ~sky[inner]
+                lengths = normal[inner].float().norm(dim=1, keepdim=True)
+                least = min(least, float(torch.where(beside, lengths, 1).min()))
+    return least
 
 
 class _Bands:

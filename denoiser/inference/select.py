@@ -30,7 +30,7 @@ from denoiser import devices
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.filters import gaussian
 from denoiser.inference.denoise import denoise_halves, standard_error
-from denoiser.inference.piloted import Pilot, pilot_pictures
+from denoiser.inference.piloted import Pilot, around, pilot_pictures
 from denoiser.inference.residual import residual_of_each
 from denoiser.model import Model
 from denoiser.paper import LOSS_EPSILON
@@ -184,11 +184,11 @@ def _given_back(
 ) -> Candidate:
     """The denoised halves with what they get wrong alike, around the picture of their mean where there is one."""
     error = standard_error(a, b)
-    if not residual:
-        return Candidate(name, (a + b) / 2 if of_mean is None else of_mean, a, b, error)
-    color, left, with_a, with_b = residual_of_each(halves, a, b)
     if of_mean is not None:
-        color = (of_mean + color - (a + b) / 2).clamp_(min=0)
+        a, b = around(of_mean, a, b)
+    if not residual:
+        return Candidate(name, (a + b) / 2, a, b, error)
+    color, left, with_a, with_b = residual_of_each(halves, a, b)
     return Candidate(name, color, with_a, with_b, torch.hypot(error, left))
 
 
