@@ -14,11 +14,9 @@ from typing import Annotated
 import tyro
 
 from apps.command import FAILED, run
-from apps.pictures import contact_sheet, write_png
+from apps.contact_sheet import write_sheet
 from renderer_bridge.errors import UsageError
-from renderer_bridge.exr_frame import read_frame
 from renderer_bridge.mitsuba_pairs import PairRequest
-from renderer_bridge.pair_folder import list_pairs
 from renderer_bridge.seeds import SppRange
 from renderer_bridge.training_set import render_set, scene_jobs
 
@@ -74,14 +72,6 @@ def render(config: RenderSetConfig) -> int:
     left = f"; {len(jobs) - len(records)} to be done by the same command" if len(records) < len(jobs) else ""
     print(f"{len(records) - out} scenes with {views} views; {out} left out{left}", file=sys.stderr)
     return FAILED if records and out == len(records) else 0
-
-
-def write_sheet(path: Path, folders: list[Path]) -> None:
-    """The first view of each pair folder, small: its target, where it has one, else half A."""
-    pairs = {folder.name: list_pairs(folder)[0] for folder in folders}
-    firsts = {name: pair.target or pair.a for name, pair in pairs.items()}
-    if firsts:
-        write_png(path, contact_sheet({name: read_frame(first)[0].color for name, first in firsts.items()}))
 
 
 def scene_files(given: tuple[Path, ...]) -> list[Path]:
