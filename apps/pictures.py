@@ -61,7 +61,10 @@ def side_by_side(pictures: Sequence[Picture], captions: Sequence[str]) -> Pictur
 
 
 def contact_sheet(pictures: Mapping[str, Image], columns: int = 8, cell: tuple[int, int] = (224, 168)) -> Picture:
-    """Many pictures of linear radiance (H, W, 3), small, each above its name; each in an exposure that shows it."""
+    """Many pictures of linear radiance (H, W, 3), small, each above its name; each in an exposure that shows it.
+
+    Of a name too long for its cell the end is shown.
+    """
     width, height = cell[0] + GAP, cell[1] + CAPTION_HEIGHT
     sheet = Pillow.new("RGB", (columns * width, -(-len(pictures) // columns) * height), BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
@@ -72,5 +75,7 @@ def contact_sheet(pictures: Mapping[str, Image], columns: int = 8, cell: tuple[i
         small = Pillow.fromarray(to_display(shown))
         small.thumbnail(cell)
         sheet.paste(small, (left + (cell[0] - small.width) // 2, top + (cell[1] - small.height) // 2))
+        while font.getlength(name) > cell[0]:
+            name = "…" + name[2:]
         draw.text((left + cell[0] // 2, top + cell[1] + CAPTION_HEIGHT // 2), name, INK, font, anchor="mm")
     return np.asarray(sheet)

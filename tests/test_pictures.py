@@ -58,3 +58,14 @@ def test_a_contact_sheet_shows_dark_and_bright_pictures_alike() -> None:
     assert sheet.shape == (2 * (60 + CAPTION_HEIGHT), 2 * (80 + GAP), 3)
     middles = [sheet[30, 40], sheet[30, 40 + 80 + GAP], sheet[30 + 60 + CAPTION_HEIGHT, 40]]
     assert [middle.tolist() for middle in middles] == [to_display(np.full((1, 1, 3), 0.35))[0, 0].tolist()] * 3
+
+
+def test_a_long_name_on_a_contact_sheet_stays_in_its_cell() -> None:
+    pictures = {
+        "a name much longer than its cell": np.ones((30, 40, 3), np.float32),
+        "b": np.ones((30, 40, 3), np.float32),
+    }
+    sheet = contact_sheet(pictures, columns=2, cell=(80, 60))
+    alone = contact_sheet({"": pictures["b"], "b": pictures["b"]}, columns=2, cell=(80, 60))
+    np.testing.assert_array_equal(sheet[:, 80 + GAP // 2 :], alone[:, 80 + GAP // 2 :])
+    assert not np.array_equal(sheet[60:, :80], alone[60:, :80])
