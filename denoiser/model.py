@@ -53,7 +53,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT_NAME = "kernel"
-"""The shipped weights that denoise files; see weights/README.md."""
+"""The shipped weights that denoise files, and that flights begin with; see weights/README.md."""
 MAX_HEADER_BYTES = 1 << 20
 _FLOATS = ("F16", "BF16", "F32")
 

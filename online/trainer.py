@@ -20,6 +20,7 @@ from torch import Tensor
 from denoiser.devices import compute_device
 from denoiser.model import (
     ARCHITECTURES,
+    DEFAULT_NAME,
     Description,
     Model,
     NetworkName,
@@ -40,16 +41,12 @@ from renderer_bridge.errors import DatasetError, UsageError, WeightsError
 from renderer_bridge.frame import Image
 from renderer_bridge.giving_up import Outdated
 
-ONLINE_NAME = "unet"
-"""The shipped weights that training goes on from: over 31 frames of classroom at 240x135 the paper's network gained
-0.46 dB by it, an earlier state of the kernel network's weights 0.23 (means of 4 frames, each alone; one flight)."""
-
 
 @dataclass(frozen=True)
 class OnlineConfig:
     """How to train online; a trainer restored from a file must have the one it was saved with."""
 
-    init: str = ONLINE_NAME
+    init: str = DEFAULT_NAME
     """Weights to start from: a .safetensors file or the name of shipped weights; empty for random ones."""
     network: NetworkName = "unet"
     """Which network begins from random weights; others keep theirs."""

@@ -126,7 +126,7 @@ def test_a_finished_flight_does_nothing_more_and_another_is_refused(
 def test_without_training_the_weights_stay(pairs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert flythrough.main([str(pairs), "-o", str(out), "--no-training", "--frames", "2"]) == 0
-    shipped, kept = load_model("unet").network.state_dict(), load_file(out / "weights.safetensors")
+    shipped, kept = load_model().network.state_dict(), load_file(out / "weights.safetensors")
     assert all(np.array_equal(shipped[key], kept[key]) for key in shipped)
 
 

@@ -183,7 +183,8 @@ def test_killed_again_and_again_equals_uninterrupted(toy: Path, tmp_path: Path) 
     config = dataclasses.replace(SMALL, steps=40, checkpoint_every=1, validation_every=10)
     run(toy, tmp_path / "whole", config)
     command = [sys.executable, "-m", "apps.train", str(toy), "-o", str(tmp_path / "killed"), "--steps", "40",
-               "--batch", "1", "--crop", "32", "--checkpoint-every", "1", "--validation-every", "10"]  # fmt: skip
+               "--network", "unet", "--batch", "1", "--crop", "32", "--checkpoint-every", "1",
+               "--validation-every", "10"]  # fmt: skip
     dice, kills = random.Random(0), 0
     for _ in range(100):
         process = subprocess.Popen(command, cwd=ROOT, env=ONE_THREAD, stderr=subprocess.DEVNULL)
@@ -297,12 +298,22 @@ def test_values_outside_the_accepted_are_wrong_usage(field: str, value: Any) -> 
 
 
 def arguments(toy: Path, run_dir: Path) -> list[str]:
-    return [str(toy), "-o", str(run_dir), "--steps", "3", "--batch", "1", "--crop", "32", "--validation-every", "2"]
+    options = ["--steps", "3", "--batch", "1", "--crop", "32", "--validation-every", "2", "--network", "unet"]
+    return [str(toy), "-o", str(run_dir), *options]
 
 
 def test_without_an_output_the_run_is_beside_the_pairs(tmp_path: Path) -> None:
     assert Command((tmp_path / "pairs", tmp_path / "more")).run_folder == tmp_path / "pairs-run"
     assert Command((tmp_path / "pairs",), tmp_path / "run").run_folder == tmp_path / "run"
+
+
+def test_training_goes_on_from_the_shipped_weights_unless_a_network_is_named(toy: Path, tmp_path: Path) -> None:
+    assert main([str(toy), "-o", str(tmp_path), "--steps", "1", "--batch", "1", "--crop", "32"]) == 0
+    config = json.loads((tmp_path / CONFIG).read_text())
+    assert (config["network"], config["init"], config["loss"]) == ("kernel", "kernel", "tone-slope")
+    given, shipped = load_model(tmp_path / MODEL).network.state_dict(), load_model().network.state_dict()
+    for name, value in shipped.items():  # one step of size 1e-3, of which the average takes a hundredth
+        torch.testing.assert_close(given[name], value, rtol=1e-3, atol=1e-3)
 
 
 def test_the_command_trains_draws_and_says_when_it_is_done(
@@ -347,6 +358,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(toy: Path, tmp_path: Path, number: s
         str(toy),
         "-o",
         str(tmp_path),
+        "--network",
+        "unet",
         "--steps",
         "5000",
         "--batch",

@@ -107,7 +107,7 @@ def test_saved_weights_denoise_elsewhere(tmp_path: Path) -> None:
 
 
 def test_shipped_weights_are_the_start_unless_told_otherwise() -> None:
-    shipped = list(load_model("unet").network.state_dict().values())
+    shipped = list(load_model().network.state_dict().values())
     assert equal(weights(OnlineTrainer(OnlineConfig(crop=32))), shipped)
     with pytest.raises(WeightsError):
         OnlineTrainer(OnlineConfig(init="nowhere.safetensors"))

@@ -18,14 +18,13 @@ from apps.command import progress_console
 from denoiser.metrics import psnr_corrected, reference_noise
 from denoiser.model import DEFAULT_NAME
 from online.mitsuba_plugin import register, wrap
-from online.trainer import ONLINE_NAME
 from renderer_bridge.errors import SceneError
 from renderer_bridge.frame import Image
 from renderer_bridge.mitsuba_messages import no_warnings, plain
 from renderer_bridge.mitsuba_variant import set_variant
 
 VARIANTS = ("llvm", "scalar")
-MODELS = tuple(dict.fromkeys((DEFAULT_NAME, ONLINE_NAME)))
+MODELS = (DEFAULT_NAME, "unet")
 SPP, SEEDS = (8, 32), (1, 2)
 PIXELS = 16_000
 REFERENCE_SPP, REFERENCE_SEEDS = 512, (9001, 9002)

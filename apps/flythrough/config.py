@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import tyro
 
 from denoiser.inference.piloted import GenericPilotName
-from online.trainer import ONLINE_NAME, OnlineConfig
+from denoiser.model import DEFAULT_NAME
+from online.trainer import OnlineConfig
 from renderer_bridge.errors import UsageError
 from renderer_bridge.seeds import SEED_BITS
 
@@ -37,7 +38,7 @@ class FlythroughConfig:
     """--no-training denoises with the weights as they are."""
     from_scratch: bool = False
     """Start from random weights instead of --weights."""
-    weights: str = ONLINE_NAME
+    weights: str = DEFAULT_NAME
     """Weights to start from: a .safetensors file or the name of shipped weights."""
     pilot: GenericPilotName = "none"
     """Another denoiser to start from: oidn (Open Image Denoise), or auto, which takes it if it is there. Each frame

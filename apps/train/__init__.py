@@ -1,8 +1,12 @@
 """n2n-train: train a denoiser from noisy pairs alone.
 
     n2n-train pairs/                                            begin, or go on with, a run in pairs-run/
-    n2n-train pairs/ more/ -o run/ --steps 50000 --crop 256     several folders of pairs; see --help
+    n2n-train pairs/ more/ -o run/ --steps 10000 --crop 256     several folders of pairs; see --help
+    n2n-train pairs/ -o run/ --network unet                     as Noise2Noise: the paper's network from random weights
     torchrun --nproc-per-node 4 -m apps.train pairs/ -o run/    several GPUs
+
+Training goes on from the shipped weights, which takes minutes. With --network it begins from random weights, as in the
+paper, with the paper's loss and optimizer; `n2n-train --network unet --help` shows these settings.
 
 Ctrl-C stops with a checkpoint; the same command goes on from there. In the run folder, `model.safetensors` is for
 n2n-denoise, `loss.png` and `validation.png` show how training goes, `log.csv` has the numbers.
@@ -16,10 +20,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +33,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from apps.command import progress_console, run
 from apps.train.plots import Strip, plot_log
+from denoiser.model import DEFAULT_NAME
 from denoiser.training.checkpoint import MODEL
 from denoiser.training.config import TrainConfig
 from denoiser.training.loop import TrainRecord
@@ -37,6 +43,13 @@ from renderer_bridge.atomic import sole_writer
 
 SHOWN_STEPS = 100
 """Loss and speed are shown as means over so many steps: one step's loss is as noisy as its targets."""
+
+
+FROM_SHIPPED = TrainConfig(
+    steps=2000, network="kernel", init=DEFAULT_NAME, optimizer="muon", learning_rate=1e-3, weight_decay=0.1,
+    ramp_down=1.0, loss="tone-slope", gradient_clip=0.15, crop_clip=0.5, drop_layers=0.25, average_half_life=100.0,
+)  # fmt: skip
+"""Going on from the shipped weights, with the settings that made them, for some minutes."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Command:
     cache: Path | None = None
     """Folder for the decoded pairs, 48 bytes a pixel; by default .n2n-cache in each folder of pairs, or in the run
     folder for pairs that cannot be written."""
-    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    config: tyro.conf.OmitArgPrefixes[TrainConfig] = FROM_SHIPPED
 
     @property
     def run_folder(self) -> Path:
@@ -62,7 +75,15 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    return run(lambda: follow(tyro.cli(Command, prog="n2n-train", description=__doc__, args=argv)))
+    return run(lambda: follow(_command(sys.argv[1:] if argv is None else list(argv))))
+
+
+def _command(arguments: list[str]) -> Command:
+    """What the command line asks for; with --network the defaults that --help shows are those of random weights."""
+    named = any(argument.split("=")[0] == "--network" for argument in arguments)
+    settings = TrainConfig() if named else FROM_SHIPPED
+    begun = Command(tyro.MISSING, config=settings)
+    return tyro.cli(Command, prog="n2n-train", description=__doc__, default=begun, args=arguments)
 
 
 def follow(command: Command) -> None:

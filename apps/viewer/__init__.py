@@ -21,6 +21,7 @@ import tyro
 
 from apps.command import defines, run
 from denoiser.inference.piloted import GenericPilotName, find_pilot
+from denoiser.model import DEFAULT_NAME
 from renderer_bridge.errors import MissingPackageError, SceneError, UsageError
 from renderer_bridge.mitsuba_scene import BUILTIN_SCENE
 
@@ -36,7 +37,7 @@ class ViewerConfig:
 
     scene: Annotated[Path, tyro.conf.Positional] = BUILTIN_SCENE
     """Mitsuba scene, XML of version 0.5 to 3.x; by default the built-in one."""
-    weights: str = "unet"
+    weights: str = DEFAULT_NAME
     """Weights to start from: a .safetensors file or the name of shipped weights."""
     from_scratch: bool = False
     """Start from random weights instead."""

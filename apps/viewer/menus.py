@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from apps.viewer.picture import MODES, TONE_MAPS
-from online.trainer import ONLINE_NAME
+from denoiser.model import DEFAULT_NAME
 
 MODE_NAMES = {
     "denoised": "Denoised",
@@ -146,7 +146,7 @@ class Menus:
         self._add(menu, "Train while flying, on and off", "T", commands.toggle_training)
         menu.addSeparator()
         self._add(menu, "From scratch", "", lambda: commands.start_trainer(""))
-        self._add(menu, "Shipped weights", "", lambda: commands.start_trainer(ONLINE_NAME))
+        self._add(menu, "Shipped weights", "", lambda: commands.start_trainer(DEFAULT_NAME))
 
     def _menu(self, title: str) -> QMenu:
         return self._window.menuBar().addMenu(title)

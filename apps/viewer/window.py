@@ -24,8 +24,9 @@ from apps.viewer.scene import OpenedScene, SceneOpener
 from apps.viewer.session import Session
 from apps.viewer.settings import Settings
 from apps.viewer.status import StatusLine
+from denoiser.model import DEFAULT_NAME
 from online.records import FlythroughRecord
-from online.trainer import ONLINE_NAME, OnlineConfig
+from online.trainer import OnlineConfig
 
 WELCOME = "Open a scene with Ctrl+O, or drop one here"
 
@@ -132,7 +133,7 @@ class ViewerWindow(QMainWindow):
         navigator.playing_changed.connect(self._show_look)
         panel.changed.connect(session.set_settings)
         panel.scratch.connect(lambda: session.start_trainer(""))
-        panel.shipped.connect(lambda: session.start_trainer(ONLINE_NAME))
+        panel.shipped.connect(lambda: session.start_trainer(DEFAULT_NAME))
         panel.load.connect(commands.load_weights)
         panel.save.connect(commands.save_weights)
 
