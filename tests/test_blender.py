@@ -6,6 +6,7 @@ a half, written by `docs/blender_pairs.py --half`: 21 parts, half and float, wit
 
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ from denoiser.inference.files import denoise_files
 from denoiser.inference.reading import load, model_named
 from denoiser.inference.records import FileJob, FileOptions
 from online.sequence import Steady
-from renderer_bridge.exr import read_exr
+from renderer_bridge.exr import read_exr, write_exr
 from renderer_bridge.exr_frame import read_frame
 
 HERE = Path(__file__).parent
@@ -138,6 +139,15 @@ def test_all_that_is_not_denoised_comes_back_bit_for_bit(
     np.testing.assert_allclose(groups, combined, rtol=2 * HALF_STEP, atol=1e-6)
     # Light on pixels whose color is black for that pass is lost: 0.2 % of the mean at 320x180, more edges here.
     assert np.abs(composed(file) - combined).mean() < 0.01 * combined.mean()
+
+
+def test_halves_of_different_frames_are_no_pair(tmp_path: Path) -> None:
+    image = read_exr(HALVES[1])
+    first = image.parts[0]
+    parts = (replace(first, header={**first.header, "Frame": "10"}), *image.parts[1:])
+    write_exr(tmp_path / "b.exr", replace(image, parts=parts))
+    (record,) = denoise_files([FileJob(HALVES[0], tmp_path / "x.exr", tmp_path / "b.exr")], FileOptions())
+    assert "are frames 09 and 10 of a Blender scene" in str(record.failure)
 
 
 def test_a_sound_pair_raises_no_alarm() -> None:

@@ -268,7 +268,7 @@ def test_a_missing_layer(denoise: Run, tmp_path: Path) -> None:
     assert_refused(
         denoise(source, "-o", tmp_path / "out.exr"),
         tmp_path / "out.exr",
-        *(f"{source}: has no albedo layer", "Normal.X", "render it with albedo and normal"),
+        *(f"{source}: has no albedo layer", "Normal (X Y Z)", "render it with albedo and normal"),
     )
 
 

@@ -73,7 +73,12 @@ def test_layers_beside(tmp_path: Path) -> None:
 
 def test_a_first_half_alone_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "x.a.exr", "y.exr")
-    assert lone_halves(find_jobs([str(tmp_path)], None)) == [str(tmp_path / "x.a.exr")]
+    said = lone_halves(find_jobs([str(tmp_path)], None))
+    assert said == f"{tmp_path / 'x.a.exr'}: denoised alone; a pair needs its .b.exr too"
+    touch(tmp_path, "x.b.exr", "z.a.exr")
+    assert lone_halves(find_jobs([str(tmp_path / "x.a.exr"), str(tmp_path / "x.b.exr")], None)) is None
+    said = lone_halves(find_jobs([str(tmp_path / "?.a.exr")], None))
+    assert said == f"{tmp_path / 'x.a.exr'} and 1 more: denoised alone; x.b.exr lies beside it; name both"
 
 
 @pytest.mark.parametrize(

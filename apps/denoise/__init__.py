@@ -113,6 +113,9 @@ def _one(config: DenoiseConfig, job: FileJob, todo: list[FileJob], options: File
         _say(f"{job.source}: {count} {layer} pixels were infinite, NaN or out of range and were mended")
     for sentence in record.warnings:
         _say(f"{job.source}: {sentence}")
+    lone = lone_halves([job])
+    if lone is not None:
+        _say(lone)
     if record.fireflies:
         _say(f"{job.source}: {record.fireflies} fireflies held back, {100 * record.taken:.3g} % of the light")
     if record.error is not None:
@@ -142,8 +145,8 @@ def _many(config: DenoiseConfig, jobs: list[FileJob], todo: list[FileJob], optio
     if not todo:
         return DONE
     lone = lone_halves(todo)
-    if lone:
-        _say(f"{lone[0]}{f' and {len(lone) - 1} more' if len(lone) > 1 else ''}: a pair needs its .b.exr too")
+    if lone is not None:
+        _say(lone)
     report, records = Report(jobs), []
     try:
         for record in _followed(_records(config, jobs, todo, options), len(todo)):

@@ -139,6 +139,11 @@ def _identity(path: Path) -> tuple[int, int] | Path:
     return status.st_dev, status.st_ino
 
 
-def lone_halves(jobs: Sequence[FileJob]) -> list[str]:
-    """First halves whose second is not among the inputs: they are denoised as single frames, which is worth telling."""
-    return [str(job.source) for job in jobs if job.other is None and job.source.name.endswith(FIRST_HALF)]
+def lone_halves(jobs: Sequence[FileJob]) -> str | None:
+    """A sentence on first halves whose second is not among the inputs: they are denoised as single frames."""
+    lone = [job.source for job in jobs if job.other is None and job.source.name.endswith(FIRST_HALF)]
+    if not lone:
+        return None
+    second = lone[0].with_name(lone[0].name.removesuffix(FIRST_HALF) + SECOND_HALF)
+    beside = f"{second.name} lies beside it; name both" if second.exists() else f"a pair needs its {SECOND_HALF} too"
+    return f"{lone[0]}{f' and {len(lone) - 1} more' if len(lone) > 1 else ''}: denoised alone; {beside}"

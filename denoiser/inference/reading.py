@@ -94,10 +94,11 @@ def load(model: Model, job: FileJob, options: FileOptions, compact: bool = True)
         if options.select or find_pilot(options.pilot, options.sampler) is None:
             _require_layers(model, image, noisy.frames[0])
     findings = _lossy(image, [selections[view] for view in usable])
-    kept = None if large else image
+    kept, header = None if large else image, image.parts[0].header
     del image  # of a large pair, only one file is in memory at a time
     if job.other is not None:
         other = read_exr(job.other)
+        _require_one_frame(job, header, other.parts[0].header)
         findings += _lossy(other, [other.select(view, options.layer) for view in usable])
         alone = replace(job, albedo=None, normal=None)
         for view, a in pictures.items():
@@ -149,6 +150,17 @@ def _paired(job: FileJob, a: Noisy, b: Noisy) -> Noisy:
         second = replace(second, normal=first.normal)
     passes = {name: a.passes[name] + b.passes[name] for name in a.passes}
     return Noisy((first, second), a.alpha + b.alpha, passes, a.motion)
+
+
+def _require_one_frame(job: FileJob, a: Mapping[str, object], b: Mapping[str, object]) -> None:
+    """Blender writes the number of the frame into its files."""
+    blender = all(str(header.get("Software", "")).startswith("Blender") for header in (a, b))
+    frames = a.get("Frame"), b.get("Frame")
+    if blender and None not in frames and frames[0] != frames[1]:
+        raise DatasetError(
+            f"{job.source} and {job.other}: are frames {frames[0]} and {frames[1]} of a Blender scene; a pair is one "
+            "frame rendered twice"
+        )
 
 
 def _selection(image: ExrImage, view: str, options: FileOptions) -> Selection:
