@@ -10,10 +10,11 @@ import imageio.v3 as imageio
 import numpy as np
 
 from apps.command import DONE
+from apps.photograph import read_photograph
 from denoiser.inference.samplers import SamplerName
 from denoiser.inference.zero_shot import ZeroShotConfig, denoise_alone
 from renderer_bridge.atomic import atomic_path
-from renderer_bridge.errors import DatasetError, OutputError, UsageError
+from renderer_bridge.errors import OutputError, UsageError
 from renderer_bridge.frame import Image
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -59,7 +60,7 @@ def _output(source: Path, output: str | None, count: int) -> Path:
 
 
 def _denoise(source: Path, place: Path, sampler: SamplerName) -> None:
-    pixels = _read(source)
+    pixels = read_photograph(source)
     largest = np.iinfo(pixels.dtype).max
     image = np.atleast_3d(pixels).astype(np.float32) / np.float32(largest)
     colors = 3 if image.shape[2] >= 3 else 1
@@ -68,28 +69,3 @@ def _denoise(source: Path, place: Path, sampler: SamplerName) -> None:
     encoded = np.rint(result * largest).astype(pixels.dtype).reshape(pixels.shape)
     with atomic_path(place) as temporary:
         temporary.write_bytes(imageio.imwrite("<bytes>", encoded, extension=".png"))
-
-
-def _read(source: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.unsignedinteger]]:
-    """Pixels as they are looked at: turned as a camera's JPEG asks for, inks of a printer's JPEG as RGB."""
-    try:
-        if _is_deep_color(source):
-            raise DatasetError(
-                f"{source}: is a color PNG of 16 bits, of which 8 would be read; "
-                "one of 8 bits, a gray one of 16, or an EXR file of linear light is needed"
-            )
-        inks = imageio.immeta(source, plugin="pillow")["mode"] == "CMYK"
-        pixels = np.asarray(imageio.imread(source, plugin="pillow", rotate=True, mode="RGB" if inks else None))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{source}: cannot be read ({error}); a PNG or JPEG file is needed") from error
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
-        found = f"{pixels.dtype} of {pixels.ndim} dimensions"
-        raise DatasetError(f"{source}: is {found}; a picture of 8 or 16 bits is needed")
-    return pixels
-
-
-def _is_deep_color(source: Path) -> bool:
-    """Whether a PNG has color of 16 bits, which Pillow halves: its header's bit depth and color type (PNG, 11.2.2)."""
-    with source.open("rb") as file:
-        header = file.read(26)
-    return header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:26] != b"\x00"

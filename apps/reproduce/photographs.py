@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib.resources
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 
+from apps.photograph import read_photograph
 from denoiser.networks.unet import ALIGNMENT
 from renderer_bridge.errors import DatasetError, MissingPackageError
 from renderer_bridge.frame import Image
@@ -85,14 +85,7 @@ def _shipped(package: str, file: str) -> Image:
 
 def _read(path: Path) -> Image:
     """A picture as float32 (H, W, 3) in [0, 1]; gray becomes three equal channels, alpha is left out."""
-    try:
-        pixels = np.asarray(imageio.imread(path, plugin="pillow"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); a picture of 8 or 16 bits is needed") from error
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
-        raise DatasetError(
-            f"{path}: is {pixels.dtype} of {pixels.ndim} dimensions; a picture of 8 or 16 bits is needed"
-        )
+    pixels = read_photograph(path)
     image = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
     if image.ndim == 2 or image.shape[2] < 3:
         image = np.repeat(image.reshape(*image.shape[:2], -1)[..., :1], 3, axis=2)
