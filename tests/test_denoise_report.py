@@ -21,7 +21,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_rows_of_earlier_runs_stay(tmp_path: Path) -> None:
-    first = [record(tmp_path, "x", error=0.5, radiance=2.0), record(tmp_path, "y", failure="y: broken")]
+    first = [record(tmp_path, "x", error=0.5), record(tmp_path, "y", failure="y: broken")]
     for records in (first, [record(tmp_path, "y", repaired={"color": 3}, warnings=("one", "two"))]):
         report = Report([each.job for each in records])
         for each in records:
@@ -29,7 +29,7 @@ def test_rows_of_earlier_runs_stay(tmp_path: Path) -> None:
         report.save()
     found = rows(tmp_path / "out" / "report.csv")
     assert [(Path(row["output"]).name, row["status"]) for row in found] == [("x.exr", "done"), ("y.exr", "done")]
-    assert (found[0]["error"], found[0]["radiance"], found[0]["width"]) == ("0.5", "2", "30")
+    assert (found[0]["error"], found[0]["width"]) == ("0.5", "30")
     assert (found[1]["repaired"], found[1]["warnings"]) == ("color:3", "one; two")
 
 
@@ -50,9 +50,9 @@ def shown(records: list[FileRecord]) -> str:
 
 
 def test_the_table_shows_each_file_or_only_failures_of_many(tmp_path: Path) -> None:
-    some = [record(tmp_path, "x", error=0.1, radiance=0.4, fireflies=7), record(tmp_path, "y", failure="no")]
+    some = [record(tmp_path, "x", error=0.1, fireflies=7), record(tmp_path, "y", failure="no")]
     text = shown(some)
-    assert "x.exr" in text and "30x18" in text and "25.0 %" in text and "failed" in text and "1 of 2 done" in text
+    assert "x.exr" in text and "30x18" in text and "20.0 dB" in text and "failed" in text and "1 of 2 done" in text
     many = [record(tmp_path, f"f{i}") for i in range(60)] + some[1:]
     text = shown(many)
     assert "60 of 61 done" in text and "y.exr" in text and "f3.exr" not in text

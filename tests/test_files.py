@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import OpenEXR
 import pytest
+import torch
 from fake_denoising import halve
 
 from denoiser.inference import reading
-from denoiser.inference.files import denoise_file, denoise_files
+from denoiser.inference.files import denoise_file, denoise_files, told
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
+from denoiser.inference.until_error import told_error
+from denoiser.transforms import to_nchw
 from renderer_bridge.exr import read_exr
 
 HEIGHT, WIDTH = 11, 16
@@ -103,7 +106,12 @@ def test_large_files_are_taken_one_at_a_time_with_the_same_result(
 def test_a_pair_gets_its_error_as_a_layer(tmp_path: Path) -> None:
     a, b = save(tmp_path / "a.exr", planes("")), save(tmp_path / "b.exr", planes("", seed=1))
     record = only(FileJob(a, tmp_path / "o.exr", other=b))
-    assert record.error == 0.25 and record.radiance > 0
+    picture = np.stack([channels(tmp_path / "o.exr")[name] for name in "RGB"], axis=2)
+    expected = told_error(to_nchw(picture), torch.full((1, 3, HEIGHT, WIDTH), 0.25))
+    assert record.error == pytest.approx(expected, rel=1e-5)  # a sum in another order
+    assert told(np.tile(picture, (40, 1, 1)), np.full((40 * HEIGHT, WIDTH, 3), 0.25, np.float32)) == pytest.approx(
+        expected, rel=1e-5
+    )
     assert channels(tmp_path / "o.exr")["n2n.error.B"].max() == 0.25
     same = only(FileJob(a, tmp_path / "p.exr", other=a))
     assert same.failure is not None and "equal pixels" in same.failure

@@ -39,6 +39,7 @@ from apps.jobs import DenoiseJob, WorkersDied, spread
 from apps.pictures import to_display, write_png
 from denoiser.inference.files import denoise_files
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
+from denoiser.inference.until_error import decibels
 from online.sequence import Steady
 from online.views import ViewsAround
 from renderer_bridge.atomic import remove_remains
@@ -119,8 +120,8 @@ def _one(config: DenoiseConfig, job: FileJob, todo: list[FileJob], options: File
     if record.fireflies:
         _say(f"{job.source}: {record.fireflies} fireflies held back, {100 * record.taken:.3g} % of the light")
     if record.error is not None:
-        share = f", {100 * record.error / record.radiance:.1f} % of the mean radiance" if record.radiance else ""
-        _say(f"estimated standard error{'' if options.residual else ' of the noise left'}: {record.error:.4g}{share}")
+        of_what = "the tone-mapped picture" if options.residual else "the noise left in the tone-mapped picture"
+        _say(f"estimated error of {of_what}: {record.error:.4f}, a PSNR of {decibels(record.error):.1f} dB")
     if record.shares:
         shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in record.shares.items())
         _say(f"{job.source}: taken from {shares}")

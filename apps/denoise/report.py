@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 
 from denoiser.inference.records import FileJob, FileRecord
+from denoiser.inference.until_error import decibels
 from renderer_bridge.atomic import write_text
 
 NAME = "report.csv"
@@ -21,7 +22,7 @@ _SECONDS_BETWEEN = 10.0
 _MOST_ROWS = 40
 _COLUMNS = (
     "output", "input", "other", "status", "width", "height", "read_s", "denoise_s", "write_s", "repaired",
-    "error", "radiance", "fireflies", "taken", "shares", "warnings",
+    "error", "fireflies", "taken", "shares", "warnings",
 )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def _cells(record: FileRecord) -> list[str]:
     if record.failure is not None:
         return [name, "failed"]
     height, width = record.size
-    error = "" if record.error is None or not record.radiance else f"{100 * record.error / record.radiance:.1f} %"
+    error = "" if record.error is None else f"{decibels(record.error):.1f} dB"
     numbers = [str(_repaired(record)), str(record.fireflies), error, str(len(record.warnings))]
     return [name, f"{width}x{height}", f"{record.denoise_s:.2f}", *numbers]
 
@@ -112,7 +113,6 @@ def _row(record: FileRecord) -> dict[str, str]:
         "write_s": f"{record.write_s:.3f}",
         "repaired": " ".join(f"{layer}:{count}" for layer, count in record.repaired.items()),
         "error": "" if record.error is None else f"{record.error:.6g}",
-        "radiance": f"{record.radiance:.6g}",
         "fireflies": str(record.fireflies),
         "taken": f"{record.taken:.6g}",
         "shares": " ".join(f"{name}:{share:.3f}" for name, share in record.shares.items()),

@@ -8,6 +8,7 @@ others are done. To stop is to cease iterating; a file is complete or absent.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,9 @@ from denoiser.inference.needs import unmet_needs
 from denoiser.inference.picture import Cleaned, denoise_picture
 from denoiser.inference.reading import Loaded, load, model_named, with_light
 from denoiser.inference.records import FileJob, FileOptions, FileRecord
+from denoiser.inference.until_error import told_error
 from denoiser.model import Model
+from denoiser.transforms import to_nchw
 from renderer_bridge.errors import N2NError
 from renderer_bridge.exr import ExrImage, read_exr, write_exr
 from renderer_bridge.frame import Denoised, Frame, Image, Motion, Pair
@@ -29,6 +32,9 @@ from renderer_bridge.selection import Selection
 
 ERROR_LAYER = "n2n.error"
 """The layer in which the estimated standard error of a pair's picture is kept."""
+
+TOLD_ROWS = 256
+"""Rows of a picture whose error is told at once."""
 
 Inspect = Callable[[Model, tuple[Frame, ...]], tuple[str, ...]]
 """Looks at the frame, or at both halves, of a picture and gives sentences about what is not as a denoiser needs it."""
@@ -159,17 +165,23 @@ def _denoised(
     except (N2NError, MemoryError) as error:
         return _failed(job, error)
     every = list(pictures.values())
-    errors = [float(np.mean(each.error)) for each in every if each.error is not None]
+    errors = [told(each.color, each.error) for each in every if each.error is not None]
     record = replace(
         loaded.record,
         denoise_s=time.perf_counter() - start,
         error=_mean(errors) if errors else None,
-        radiance=_mean([float(np.mean(each.color)) for each in every]),
         fireflies=sum(each.fireflies for each in every),
         taken=_mean([each.taken for each in every]),
         shares={name: _mean([each.shares[name] for each in every]) for name in every[0].shares},
     )
     return _Finished(replace(loaded, pictures={}), pictures, record)  # what is noisy is let go of
+
+
+def told(color: Image, error: Image) -> float:
+    """`told_error` of images (H, W, 3), some rows at a time: of a picture of 8K all at once would take 2 GiB."""
+    bands = [slice(top, top + TOLD_ROWS) for top in range(0, len(color), TOLD_ROWS)]
+    squares = [told_error(to_nchw(color[rows]), to_nchw(error[rows])) ** 2 * len(color[rows]) for rows in bands]
+    return math.sqrt(sum(squares) / len(color))
 
 
 def _mean(values: list[float]) -> float:

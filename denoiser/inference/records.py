@@ -63,10 +63,10 @@ class FileRecord:
     """What became of one job.
 
     `size` is (height, width) of the picture. `repaired` counts, by layer, pixels that were infinite, NaN or out of
-    range. `error` is the mean estimated standard error of a pair's picture, `radiance` the mean of the picture, both
-    linear. `fireflies` counts the pixels held back, `taken` is the share of light taken from them. `shares` are those
-    of `Denoised`. `warnings` are sentences about the input. `failure` is the sentence that says why there is no output;
-    None where there is.
+    range. `error` is the estimated root mean square error of a pair's picture, tone-mapped, in [0, 1), as
+    `--until-error` takes it. `fireflies` counts the pixels held back, `taken` is the share of light taken from them.
+    `shares` are those of `Denoised`. `warnings` are sentences about the input. `failure` is the sentence that says why
+    there is no output; None where there is.
     """
 
     job: FileJob
@@ -76,7 +76,6 @@ class FileRecord:
     write_s: float = 0.0
     repaired: Mapping[str, int] = field(default_factory=dict)
     error: float | None = None
-    radiance: float = 0.0
     fireflies: int = 0
     taken: float = 0.0
     shares: Mapping[str, float] = field(default_factory=dict)
