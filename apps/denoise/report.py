@@ -56,7 +56,7 @@ class Report:
 def table(records: Sequence[FileRecord]) -> Table:
     """A row for each file, or for each that failed where they are many, and the totals."""
     shown = records if len(records) <= _MOST_ROWS else [record for record in records if record.failure is not None]
-    result = Table(box=box.SIMPLE, show_footer=True)
+    result = Table(box=box.SIMPLE, show_footer=True, padding=0)  # whole names in a window of 80 columns
     done = [record for record in records if record.failure is None]
     totals = {
         "result": f"{len(done)} of {len(records)} done",
@@ -64,7 +64,7 @@ def table(records: Sequence[FileRecord]) -> Table:
         "seconds": f"{sum(record.denoise_s for record in done):.1f}",
         "repaired": str(sum(_repaired(record) for record in done)),
         "fireflies": str(sum(record.fireflies for record in done)),
-        "error": "",
+        "told PSNR": "",
         "warnings": str(sum(len(record.warnings) for record in done)),
     }
     for column, total in totals.items():
