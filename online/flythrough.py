@@ -16,7 +16,7 @@ from torch import Tensor
 from denoiser import devices
 from denoiser.devices import TensorPair, pair_on
 from denoiser.filters import gaussian
-from denoiser.inference.denoise import denoise_halves
+from denoiser.inference.denoise import denoise_halves, expected_error
 from denoiser.inference.until_error import told_error
 from denoiser.score import pair_mse
 from online.accumulate import Accumulated, settle
@@ -98,7 +98,7 @@ def flythrough(
                 share = None if start is None else start.share(scored, fresh)
                 shown = seen if start is None else view.pair  # the pilot's residual is the surer one from the frame
                 alone = _alone(shown, halves, start, share)
-                error = torch.hypot(alone.noise, alone.left)
+                error = expected_error(shown, alone.noise, alone.left)
                 told = told_error(alone.color, error) if request.tell_error else None
                 color, history, used = _combine(alone.color, alone.noise, request, view, history)
         except GivenUp:

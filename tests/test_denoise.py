@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from denoiser.devices import TensorFrame, TensorPair
 from denoiser.inference import denoise as module
-from denoiser.inference.denoise import ERROR_WINDOW, OVERLAP, denoise_frame, denoise_pair, standard_error, tiles
+from denoiser.inference.denoise import (
+    ERROR_WINDOW,
+    HIDDEN,
+    OVERLAP,
+    denoise_frame,
+    denoise_pair,
+    expected_error,
+    standard_error,
+    tiles,
+)
 from denoiser.model import ARCHITECTURES, Model, load_model
 from denoiser.networks.kernel import KernelNetwork
 from denoiser.networks.unet import ALIGNMENT, UNet
@@ -276,6 +286,17 @@ def test_the_estimated_error_is_that_of_the_mean() -> None:
     assert real == pytest.approx(0.1 / np.sqrt(2), rel=0.024)
 
 
+def test_noise_taken_away_hides_as_much_error_and_noise_that_stayed_none() -> None:
+    color = torch.full((1, 3, 8, 9), 0.5)
+    noise, left = torch.full_like(color, 0.01), torch.zeros(1, 1, 8, 9)
+    for spread, expected in ((1.0, (1 + HIDDEN) ** 0.5), (0.02, 1.0)):  # half of it is the standard error of the mean
+        halves = TensorPair(TensorFrame(color + spread / 2), TensorFrame(color - spread / 2))
+        found = expected_error(halves, noise, left) / 0.01
+        assert found.numpy() == pytest.approx(expected, rel=1e-3)  # 1 in 10,000 of the noise's power stayed
+    shown = expected_error(halves, noise, left + 0.02)
+    assert shown.numpy() == pytest.approx(0.01 * 5**0.5, rel=1e-3)
+
+
 def test_equal_outputs_have_no_error() -> None:
     a, b = (Frame(np.full((9, 7, 3), 2.0, np.float32), seed=seed) for seed in (1, 2))
     denoised = denoise_pair(PASSING, Pair(a, b), precision="fp32")
@@ -291,8 +312,10 @@ def test_the_error_near_a_firefly_is_sound() -> None:
     half = ERROR_WINDOW // 2
     near = np.zeros((20, 60), dtype=bool)
     near[10 - half : 10 + half + 1, 20 - half : 20 + half + 1] = True
-    np.testing.assert_allclose(error[near], (1e4 - 1) / 2 / ERROR_WINDOW, rtol=1e-5)  # root of a mean over 25
+    np.testing.assert_allclose(error[10, 20], (1e4 - 1) / 2 / ERROR_WINDOW, rtol=1e-5)  # root of a mean over 25
     assert not error[~near].any()
+    near[10, 20] = False
+    assert error[near].min() > 0 and error[near].max() < 1  # as it is shown, the firefly is one pixel of 25
 
 
 def test_the_window_is_square_on_a_picture_that_is_not() -> None:

@@ -16,11 +16,6 @@ NEIGHBOURHOODS = ((4.0, 1.0), (2.0, 3.0))
 the power, times the noise's share (with no noise there is no doubt). The one that returns more counts. The small one
 is for errors that end at an edge, and worth 0.05 dB; with 1 standard error 0.08 dB, and specks on the demo's wall."""
 
-UNSEEN = 0.25
-"""Standard errors of its power that count as shared error where what is left is estimated: so much hides in the noise.
-With the noise of the halves the estimate is 0.75 to 1.43 times too small (medians of 16 images, geometric mean 0.99);
-0 and 0.5: 1.08 and 0.93. Of the noise alone it is 1.1 to 3.1 times too small."""
-
 NOTHING = 1e-24
 """A power, relative to the picture's, under which there is none: in black, roots and shares must have derivatives."""
 
@@ -39,8 +34,8 @@ def _gains(powers: Tensor) -> Tensor:
     doubts = [doubt for _, doubt in NEIGHBOURHOODS]
     filters = [_wiener(*estimate, doubt) for estimate, doubt in zip(estimates, doubts, strict=True)]
     gain, rms = torch.stack(filters).amax(dim=0)
-    signal, standard_error, noise = estimates[0]
-    left = (1 - gain).square_() * (signal.clamp(min=0) + UNSEEN * standard_error) + gain.square() * noise
+    signal, _, noise = estimates[0]
+    left = (1 - gain).square_() * signal.clamp(min=0) + gain.square() * noise
     return torch.stack([gain, rms, left])
 
 

@@ -19,7 +19,7 @@ from typing import Literal
 from torch import Tensor
 
 from denoiser.devices import TensorPair, compute_device, pair_on
-from denoiser.inference.denoise import standard_error
+from denoiser.inference.denoise import expected_error, standard_error
 from denoiser.inference.pilots import OpenImageDenoise
 from denoiser.inference.residual import return_residual
 from denoiser.inference.samplers import SamplerName
@@ -72,7 +72,7 @@ def denoise_pair_with(pilot: Pilot, pair: Pair, residual: bool = True) -> Denois
     if not residual:
         return Denoised(color=to_image(of_mean), error=to_image(standard_error(a, b)))
     color, left = return_residual(halves, *around(of_mean, a, b))
-    return Denoised(color=to_image(color), error=to_image(standard_error(a, b).hypot_(left)))
+    return Denoised(color=to_image(color), error=to_image(expected_error(halves, standard_error(a, b), left)))
 
 
 def around(of_mean: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

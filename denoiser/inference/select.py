@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from denoiser import devices
 from denoiser.devices import TensorPair, compute_device, pair_on
 from denoiser.filters import gaussian
-from denoiser.inference.denoise import denoise_halves, standard_error
+from denoiser.inference.denoise import denoise_halves, expected_error, standard_error
 from denoiser.inference.piloted import Pilot, around, pilot_pictures
 from denoiser.inference.residual import residual_of_each
 from denoiser.model import Model
@@ -189,7 +189,7 @@ def _given_back(
     if not residual:
         return Candidate(name, (a + b) / 2, a, b, error)
     color, left, with_a, with_b = residual_of_each(halves, a, b)
-    return Candidate(name, color, with_a, with_b, torch.hypot(error, left))
+    return Candidate(name, color, with_a, with_b, expected_error(halves, error, left))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
