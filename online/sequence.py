@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from denoiser.devices import TensorFrame, frame_on
 from denoiser.transforms import to_image, to_nchw, tone_map
 from online.reprojection import DEFAULTS, History, ReprojectionConfig, blend, clipped
+from online.warp import LEAST_WEIGHT, cubic, planes
 from renderer_bridge.errors import DatasetError
 from renderer_bridge.frame import Denoised, Frame, Image, Motion
 
@@ -28,17 +29,22 @@ SIGNS = ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0))
 _LEAST_GAIN = 0.98
 """Most difference to the last picture, over that without any motion, at which motion vectors are believed."""
 
+DEPTH_ALIKE = 0.05
+"""Largest relative difference in depth of what a pixel shows now and where it was: without it lamps left a trail on
+the wall behind them."""
+
 _LEAST_MOTION = 0.5
 """Pixels: less may lead anywhere."""
 
 
 @dataclass(frozen=True)
 class _Moved:
-    """What is kept of the last frame where motion leads to it: result and normal (1, 3, H, W), age (1, 1, H, W)."""
+    """What is kept of the last frame where motion leads to it: result (1, 3, H, W), age (1, 1, H, W), and which surface
+    each pixel shows, `_surface` (5, H W)."""
 
     color: Tensor
     age: Tensor
-    normal: Tensor | None
+    surface: Tensor
 
 
 class Steady:
@@ -107,27 +113,47 @@ def _carry(
             age = torch.where(seen, warped[:, 3:4], 0)
             old = clipped(warped[:, :3], color, error, config)
             color = torch.lerp(color, old, age / (age + 1)).clamp_(min=0)
-    return color, _Moved(color, (age + 1).clamp_(max=config.max_age), frame.normal)
+    return color, _Moved(color, (age + 1).clamp_(max=config.max_age), _surface(frame))
 
 
 def _read_along(last: _Moved, motion: Tensor, frame: TensorFrame, config: ReprojectionConfig) -> tuple[Tensor, Tensor]:
-    """Color and age (1, 4, H, W) of the last frame where `motion` points to, and where that shows the same surface."""
-    place = _places(motion)
-    values = torch.cat([last.color, last.age], dim=1)
-    warped = F.grid_sample(values, place, mode="bilinear", padding_mode="border", align_corners=False)
-    seen = (place.abs() <= 1).all(dim=-1)[:, None]
-    if last.normal is not None and frame.normal is not None:
-        normal = F.grid_sample(last.normal, place, mode="nearest", padding_mode="border", align_corners=False)
-        seen &= (normal * frame.normal).sum(dim=1, keepdim=True) >= config.warp.least_cosine * _both_hit(
-            normal, frame.normal
-        )
-    return warped, seen
+    """Color and age (1, 4, H, W) of the last frame where `motion` points to, and where that shows the same surface.
+
+    As in `online.warp`: from those of the four taps that show it, bicubic where all of them do.
+    """
+    height, width = frame.size
+    values = planes(torch.cat([last.color, last.age], dim=1))
+    here, table = _surface(frame), torch.cat([last.surface, values.flatten(1)])
+    rows, columns = (torch.arange(extent, device=motion.device) for extent in (height, width))
+    still = torch.stack([columns.repeat(height), rows.repeat_interleave(width)])
+    place = still + motion[0].flatten(1)
+    corner = place.floor()
+    total, weights = torch.zeros_like(values).flatten(1), values.new_zeros(height * width)
+    low, high = torch.full_like(total, torch.inf), torch.full_like(total, -torch.inf)
+    whole = (place != corner).any(dim=0)
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        x, y = corner[0] + dx, corner[1] + dy
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        tap = table.index_select(1, torch.where(inside, y * width + x, 0).int())
+        inside &= (tap[:4] * here[:4]).sum(dim=0) >= config.warp.least_cosine
+        inside &= (tap[4] - here[4]).abs() <= DEPTH_ALIKE * here[4]
+        weight = (1 - (place[0] - x).abs()).mul_(1 - (place[1] - y).abs()).mul_(inside)
+        total.addcmul_(tap[5:], weight)
+        weights += weight
+        low, high, whole = torch.minimum(low, tap[5:]), torch.maximum(high, tap[5:]), whole & inside
+    seen = weights >= LEAST_WEIGHT
+    read = torch.where(whole, cubic(values, place).clamp_(low, high), total / torch.where(seen, weights, 1))
+    return read.view(1, 4, height, width), seen.view(1, 1, height, width)
 
 
-def _both_hit(a: Tensor, b: Tensor) -> Tensor:
-    """1 where both normals are there, 0 where neither is, and more than any cosine where one is."""
-    lengths = [each.abs().amax(dim=1, keepdim=True) > 0 for each in (a, b)]
-    return torch.where(lengths[0] == lengths[1], lengths[0].float(), 2.0)
+def _surface(frame: TensorFrame) -> Tensor:
+    """Normal, 1 where there is none, and depth (5, H W). Two pixels may show one surface when the product of the first
+    four is near 1 and depths are alike; what the frame does not tell is the same everywhere."""
+    empty = torch.zeros_like(frame.color[0])
+    normal = empty if frame.normal is None else planes(frame.normal).float()
+    depth = empty[:1] if frame.depth is None else planes(frame.depth)
+    nothing = (normal.abs().amax(dim=0, keepdim=True) == 0).float()
+    return torch.cat([normal, nothing, depth]).flatten(1)
 
 
 def _places(motion: Tensor) -> Tensor:

@@ -84,12 +84,12 @@ def warp_values(
     share = torch.where(weights >= LEAST_WEIGHT, weights, 0.0)
     total = torch.where(share > 0, total / weights, 0.0)
     whole &= (place != corner).any(dim=0)  # between pixels, on one surface
-    cubic = _cubic(values, place).clamp_(low, high)
-    return torch.where(whole, cubic, total).view(-1, *frame.size), share.view(frame.size)
+    between = cubic(values, place).clamp_(low, high)
+    return torch.where(whole, between, total).view(-1, *frame.size), share.view(frame.size)
 
 
-def _cubic(values: Tensor, place: Tensor) -> Tensor:
-    """`values` (C, H', W') at columns and rows `place` (2, N), (C, N), by bicubic interpolation."""
+def cubic(values: Tensor, place: Tensor) -> Tensor:
+    """`values` (C, H', W') at columns and rows `place` (2, N), from the middle of the first pixel; (C, N), bicubic."""
     height, width = values.shape[1:]
     columns, rows = place + 0.5
     grid = torch.stack([columns * (2 / width) - 1, rows * (2 / height) - 1], dim=-1)[None, None]
