@@ -1,11 +1,13 @@
 """`n2n-render-pairs --until-error`: samples are added until it is good enough, or it says how many that would take."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from small_scenes import PATH, SKY, SPHERE, sensor, use_variant, write
+from torch import Tensor
 
 from apps import render_pairs as command
 from apps.render_pairs import main, until
@@ -18,15 +20,21 @@ from renderer_bridge.exr_frame import read_frame, samples_in
 from renderer_bridge.pair_folder import list_pairs, read_pair
 
 
-def known_law(picture: object, halves: TensorPair) -> float:
+def known(halves: TensorPair, model: object) -> Candidate:
+    """A picture whose error is the samples it was made from."""
     assert halves.a.spp is not None
-    return 0.0332 * halves.a.spp**-0.5
+    spp = torch.full_like(halves.a.color, halves.a.spp)
+    return Candidate("known", spp, spp, spp, spp)
+
+
+def known_law(color: Tensor, spp: Tensor) -> float:
+    return 0.0332 * float(spp.mean()) ** -0.5
 
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(command, "load_model", lambda: None)
-    monkeypatch.setattr(command, "network_candidate", lambda halves, model: None)
+    monkeypatch.setattr(command, "network_candidate", known)
     monkeypatch.setattr(until, "told_error", known_law)
     return write(tmp_path / "scene.xml", PATH, sensor(), SPHERE.format(""), SKY)
 
@@ -72,7 +80,7 @@ def test_samples_go_where_the_error_is(scene: Path, tmp_path: Path, monkeypatch:
         a = torch.zeros_like(halves.a.color)
         b = a.clone()
         b[..., :SIDE] = 1
-        return Candidate("known", a, a, b, a)
+        return replace(known(halves, model), color=a, a=a, b=b)
 
     monkeypatch.setattr(command, "network_candidate", denoised)
     options = ["--until-error", "0.01", "--spp", "2", "--width", str(2 * SIDE), "--adaptive"]
