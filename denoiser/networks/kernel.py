@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from denoiser.networks.kernels import ALBEDO_TAPS, TAPS, filtered
+from denoiser.networks.kernels import TAPS, filtered
 from denoiser.networks.layers import conv, convolved, shuffled
 from denoiser.networks.pixels import SEEN, seen
 from denoiser.networks.refinement import Refinement
@@ -41,10 +41,7 @@ LEAST_SHARE = 1e-3
 """Smallest weight of a sample when resolution is halved, beside 1."""
 
 FIRST_DETAIL = 2.0
-"""Initial logit of the share of radiance over albedo, against the kernels' mean of radiance."""
-
-FIRST_OWN = 5.0
-"""Initial logit of a pixel's own albedo, against those of its eight neighbours."""
+"""Initial logit of the share of a pixel's own albedo, against the kernels' mean of albedo."""
 
 HEAD_SCALE = 0.1
 """Initial weights of the heads over those of He et al.: kernels begin nearly as box filters."""
@@ -57,8 +54,7 @@ class KernelNetwork(nn.Module):
         up{level}a, b       3x3, after nearest upsampling, joined to `down` of the same level
         head{level}         3x3 -> 25 logits and, but for the coarsest, a gate; level 0 is full resolution: 4 x 28
                             channels of half resolution, with the weight of each sample when resolution is halved
-                            and the share of radiance over albedo
-        head_albedo         3x3 -> 4 x 9 logits: the weights of 3x3 pixels of albedo
+                            and the share of the pixel's own albedo
 
     Leaky ReLU of slope 0.1 throughout. The color's exposure should be that of training (`transforms.exposure`).
     """
@@ -84,9 +80,6 @@ class KernelNetwork(nn.Module):
             if level == 0:
                 nn.init.constant_(head.bias[TAPS + 2 :: TAPS + 3], FIRST_DETAIL)  # type: ignore[index]
             self.add_module(f"head{level}", head)
-        self.head_albedo = conv(WIDTHS[0], 4 * ALBEDO_TAPS)
-        self.head_albedo.weight.data.mul_(HEAD_SCALE)
-        nn.init.constant_(self.head_albedo.bias[ALBEDO_TAPS // 2 :: ALBEDO_TAPS], FIRST_OWN)  # type: ignore[index]
         self.refinement = Refinement(WIDTHS[0])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -106,8 +99,8 @@ class KernelNetwork(nn.Module):
 
     def _logits(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Logits of each resolution, full first, from the input (N, 11, H, W): 25 of the neighbours, then the gate,
-        then at full resolution the weight in the next coarser one and the share of radiance over albedo. Before them
-        the 9 of albedo, with them the last layer (N, 64, H/2, W/2)."""
+        then at full resolution the weight in the next coarser one and the share of the pixel's own albedo. With them
+        the last layer (N, 64, H/2, W/2)."""
         if x.shape[2] % ALIGNMENT or x.shape[3] % ALIGNMENT:
             raise ValueError(f"height and width must be multiples of {ALIGNMENT}, not {tuple(x.shape[2:])}")
         h = seen(x, ALBEDO_GUARD, self.dtype)
@@ -120,7 +113,7 @@ class KernelNetwork(nn.Module):
             h = torch.cat([F.interpolate(h, scale_factor=2), skips.pop()], dim=1)
             h = convolved(self, (f"up{level}a", f"up{level}b"), h)
             found.append(self.get_submodule(f"head{level}")(h))
-        found += [shuffled(self.get_submodule("head0")(h)), shuffled(self.head_albedo(h))]
+        found.append(shuffled(self.get_submodule("head0")(h)))
         return found[::-1], h
 
     @property
@@ -137,15 +130,13 @@ def _guard(x: Tensor) -> Tensor:
 def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
     """Apply the kernels of all resolutions to `image` (N, 3, H, W), from coarse to fine.
 
-    `logits` begin with those of albedo; `guard` (N, 3, H, W) is albedo, a little brightened. Two pictures come of it:
-    the kernels' means of radiance, and the same over their means of `guard`, times the mean of the pixel's own and its
-    eight neighbours' by weights of their own: sharp where albedo has texture, and at an edge that one sample shows
-    jagged still a smooth one. A logit of each pixel blends them. Any further picture of the same samples may take the
-    place of `image`: light groups, denoised by the kernels of their sum, add up to it.
+    `guard` (N, 3, H, W) is albedo, a little brightened. Two pictures come of it: the kernels' means of radiance, and
+    the same over their means of `guard`, times the pixel's own: sharp where albedo has texture, wrong where albedo
+    itself is noisy. A logit of each pixel blends them. Any further picture of the same samples may take the place of
+    `image`: light groups, denoised by the kernels of their sum, add up to it.
     """
     # Split, not sliced: the gradient of a slice is a picture of zeros for all that it leaves out, to be added up.
-    split = (torch.split(each, [TAPS, each.shape[1] - TAPS], dim=1) for each in logits[1:])
-    kernels, others = zip(*split, strict=True)
+    kernels, others = zip(*(torch.split(each, [TAPS, each.shape[1] - TAPS], dim=1) for each in logits), strict=True)
     gates = [other[:, :1].float() for other in others[:-1]]
     share, detail = others[0][:, 1:2].float(), others[0][:, 2:].float()
     weight = torch.sigmoid(share) + LEAST_SHARE
@@ -161,4 +152,4 @@ def reconstructed(image: Tensor, logits: list[Tensor], guard: Tensor) -> Tensor:
         coarser = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
         result = filtered(torch.lerp(pyramid[level], coarser, gate), kernels[level])
     mean, mean_guard = result.chunk(2, dim=1)
-    return torch.lerp(mean, mean / mean_guard * filtered(guard, logits[0]), torch.sigmoid(detail))
+    return torch.lerp(mean, mean / mean_guard * guard, torch.sigmoid(detail))
