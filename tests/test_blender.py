@@ -136,7 +136,8 @@ def test_all_that_is_not_denoised_comes_back_bit_for_bit(
     file = channels(result)
     combined = layer(file, "Combined")
     groups = layer(file, "Combined_lamp") + layer(file, "Combined_window")
-    np.testing.assert_allclose(groups, combined, rtol=2 * HALF_STEP, atol=1e-6)
+    # two half steps as Blender wrote them, two more as we do
+    np.testing.assert_allclose(groups, combined, rtol=4 * HALF_STEP, atol=1e-6)
     # Light on pixels whose color is black for that pass is lost: 0.2 % of the mean at 320x180, more edges here.
     assert np.abs(composed(file) - combined).mean() < 0.01 * combined.mean()
 

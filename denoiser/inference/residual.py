@@ -120,7 +120,7 @@ class _Halves:
                 self.guides[name] = a, b
 
 
-def _with_sky(halves: _Halves, window: Window, color: Tensor, coverage: float) -> Tensor:
+def _with_sky(halves: _Halves, window: Window, color: Tensor, coverage: Tensor) -> Tensor:
     """`color` of a window where there is a surface, and what the pair shows where there is none: light seen directly.
 
     Only noise between the halves lets it differ there. A black background has none, and stays black. A pixel beside a
@@ -131,7 +131,7 @@ def _with_sky(halves: _Halves, window: Window, color: Tensor, coverage: float) -
     seen, inner = with_margin(window, SKY_WINDOW // 2, *halves.a.shape[2:])
     a, b = halves.a[seen], halves.b[seen]
     surface = torch.cat([normal[seen] for normal in halves.guides["normal"]], dim=1).any(dim=1, keepdim=True)
-    if surface.all():
+    if _known_to_be_all(surface):
         return color
     noise = (a - b).abs_().amax(dim=1, keepdim=True) * (SKY_ERRORS / 2)
     limit = largest(torch.where(surface, 0, noise), SKY_WINDOW)[inner]
@@ -141,21 +141,26 @@ def _with_sky(halves: _Halves, window: Window, color: Tensor, coverage: float) -
     return torch.where(surface[inner], color, torch.lerp(held, color, free))
 
 
-def _least_coverage(halves: _Halves, cut: list[Window]) -> float:
+def _known_to_be_all(surface: Tensor) -> bool:
+    """Whether there is no sky, where that is worth asking: a GPU would have to be waited for."""
+    return surface.device.type == "cpu" and bool(surface.all())
+
+
+def _least_coverage(halves: _Halves, cut: list[Window]) -> Tensor:
     """The smallest share of a pixel beside the sky that a surface covers in A's samples: 1 where they are single ones.
 
     A normal is the mean of unit ones where a surface was met, and of zeros.
     """
-    least = 1.0
+    least = halves.fa.new_ones(())
     if "normal" in halves.guides:
         for window in cut:
             seen, inner = with_margin(window, BESIDE // 2, *halves.a.shape[2:])
             normal = halves.guides["normal"][0][seen]
-            sky = ~normal.any(dim=1, keepdim=True)
-            if sky.any():
-                beside = (largest(sky.float(), BESIDE)[inner] > 0) & ~sky[inner]
+            surface = normal.any(dim=1, keepdim=True)
+            if not _known_to_be_all(surface):
+                beside = (largest((~surface).float(), BESIDE)[inner] > 0) & surface[inner]
                 lengths = normal[inner].float().norm(dim=1, keepdim=True)
-                least = min(least, float(torch.where(beside, lengths, 1).min()))
+                least = torch.minimum(least, torch.where(beside, lengths, 1).min())
     return least
 
 
